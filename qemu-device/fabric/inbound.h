@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Translation of an SCI page of a peer into a page of that peer's RAM, by the
+ * tables its driver keeps in that RAM.  The importer's adapter calls it when
+ * it commits ATT entries.  The tables belong to a hostile guest: each number
+ * read from them is read once and bounded.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#ifndef FABRIC_INBOUND_H
+#define FABRIC_INBOUND_H
+
+#include "fabric.h"
+
+#define INBOUND_READ    1u
+#define INBOUND_WRITE   2u
+
+typedef struct InboundPage {
+    int fd;             /* of the peer's RAM */
+    uint64_t fd_offset; /* of the 4 KiB page in it */
+    uint8_t *host;      /* the same page, mapped in this process */
+} InboundPage;
+
+typedef enum {
+    INBOUND_OK,
+    INBOUND_NO_PAGE,    /* beyond the tables, not present, another key, or not RAM */
+    INBOUND_DENIED,     /* the page or the access row does not give `want` to the node */
+} InboundResult;
+
+/*
+ * inbound_translate: may @node use SCI page @sci_page of @peer, under @key, in
+ * the ways @want (INBOUND_READ | INBOUND_WRITE)?  Fills @out on INBOUND_OK only.
+ */
+InboundResult inbound_translate(const FabricPeer *peer, unsigned node, uint64_t sci_page,
+                                uint32_t key, unsigned want, InboundPage *out);
+
+#endif /* FABRIC_INBOUND_H */
