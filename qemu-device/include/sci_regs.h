@@ -234,7 +234,13 @@ struct sci_peer_slot {
     sci_le32 errors;        /* counts failed accesses and doorbells to this node */
     sci_le32 last_error;    /* one bit of SCI_ERROR_* */
     sci_le32 lines;         /* doorbell lines of the peer */
-    sci_le32 reserved[10];
+    /*
+     * Counts revocations that hit mapped pages of this node (invalidate, peer
+     * lost).  Raised before the pages are replaced: a store that did not reach
+     * the peer is followed by a read of the raised count.
+     */
+    sci_le32 revokes;
+    sci_le32 reserved[9];
 };
 
 #define SCI_LINK_ABSENT             0   /* no such node in the fabric */
