@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The contract between librsm and the kernel agent rsm.ko: ioctls of /dev/rsm
+ * and what can be mapped from it.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Open without write access gives a control descriptor: INFO, CONTROLLER,
+ * TOPOLOGY, and a read-only mapping of the generation area.  Open with write
+ * access reserves a segment number (-EAGAIN: all max_segments are in use); the
+ * first EXPORT or CONNECT makes the descriptor an export or an import segment
+ * for good.  Everything that a descriptor names dies with its last close.
+ *
+ * An ioctl fails with -1 and errno only for what the kernel itself refuses:
+ * ENOTTY (unknown number), EFAULT (argument not accessible), EINVAL (flags or
+ * reserved members not 0), EINTR (a signal came while it waited).  In all
+ * other cases it returns 0 and `status` holds the outcome, an RSMERR_* number
+ * of <rsm/rsm_common.h>, 0 being success; members marked "out" are then
+ * valid only if status is 0, unless stated otherwise.
+ *
+ * New commands get the next number; structures never change size.
+ */
+#ifndef _UAPI_RSM_H
+#define _UAPI_RSM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define RSM_UAPI_VERSION	1
+
+#define RSM_DEVICE		"/dev/rsm"
+#define RSM_CONTROLLER_NAME	32	/* bytes of a controller name, with NUL */
+
+/* mmap offsets.  Below RSM_MMAP_STATUS: byte offset in an import segment. */
+#define RSM_MMAP_STATUS		(1ULL << 60)	/* import descriptor: its path state, read-only */
+#define RSM_MMAP_GENERATION	0		/* control descriptor: generation area, read-only */
+
+/*
+ * INFO: what the agent is.  The generation area is an array of __u16 indexed
+ * by segment number; a word is raised when an import of that number connects
+ * and when its connection ends, by whatever cause.
+ */
+struct rsm_ioc_info {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u32 version;		/* out: RSM_UAPI_VERSION */
+	__u32 local_node;	/* out: node id, 0 while there is no adapter */
+	__u32 max_segments;	/* out */
+	__u32 reserved;
+	__u64 generation_bytes;	/* out: length of the generation area */
+};
+
+/* CONTROLLER: attributes of "loopback" or "<type><unit>"; CTLR_NOT_PRESENT. */
+struct rsm_ioc_controller {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	char name[RSM_CONTROLLER_NAME];
+	__u32 direct_access_sizes;	/* out: bit n = 2^n-byte loads and stores */
+	__u32 atomic_sizes;		/* out: bit n = 2^n bytes are atomic */
+	__u64 page_size;		/* out: bit n = pages of 2^n KiB */
+	__u64 max_export_segment_size;	/* out: bytes */
+	__u64 tot_export_segment_size;	/* out: bytes */
+	__u64 max_export_segments;	/* out */
+	__u64 max_import_map_size;	/* out: bytes */
+	__u64 tot_import_map_size;	/* out: bytes */
+	__u64 max_import_segments;	/* out */
+	__u64 hwaddr;			/* out */
+};
+
+/* One row per controller with remote_node 0, then one per peer of it. */
+struct rsm_topology_row {
+	char controller[RSM_CONTROLLER_NAME];
+	char remote_controller[RSM_CONTROLLER_NAME];
+	__u64 local_hwaddr;
+	__u64 remote_hwaddr;
+	__u32 remote_node;
+	__u32 state;		/* RSM_PATH_* */
+};
+
+#define RSM_PATH_DOWN		1
+#define RSM_PATH_UP		2	/* reachable, the agents have not shaken hands */
+#define RSM_PATH_ACTIVE		3	/* the only usable state */
+#define RSM_PATH_GOING_DOWN	4
+
+/*
+ * TOPOLOGY: a snapshot.  Writes as many rows as fit and reports how many there
+ * are; a caller with too small a buffer asks again.
+ */
+struct rsm_ioc_topology {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 rows;		/* struct rsm_topology_row * */
+	__u32 capacity;		/* rows that fit */
+	__u32 count;		/* out: rows that exist */
+	__u32 local_node;	/* out */
+	__u32 reserved;
+};
+
+/*
+ * EXPORT: pin [vaddr, vaddr + length) and make it this descriptor's segment.
+ * CTLR_NOT_PRESENT, BAD_SEG_HNDL (not a fresh segment descriptor), BAD_ADDR,
+ * BAD_LENGTH, PERM_DENIED, INSUFFICIENT_MEM.  (reference 4.4, 10-16)
+ */
+struct rsm_ioc_export {
+	__u32 status;
+	__u32 flags;		/* RSM_EXPORT_* */
+	char controller[RSM_CONTROLLER_NAME];
+	__u64 vaddr;		/* multiple of the page size */
+	__u64 length;		/* bytes, multiple of the page size */
+};
+
+#define RSM_EXPORT_ALLOW_REBIND	0x1
+#define RSM_EXPORT_DONTWAIT	0x2
+
+struct rsm_acl_entry {
+	__u32 node;
+	__u32 permission;	/* owner, group and other digit, max 0666 */
+};
+
+#define RSM_ACL_MAX		64
+
+/* PUBLISH: BAD_SEG_HNDL, NOT_CREATOR, BAD_ACL, BAD_ADDR, RESERVED_SEGID, SEGID_IN_USE, ... (4.6, 6-15) */
+struct rsm_ioc_publish {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 acl;		/* struct rsm_acl_entry * */
+	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
+	__u32 key;		/* segment id; 0 = choose one; out: the id */
+};
+
+/* UNPUBLISH (4.7, 3-9), DESTROY is close(2). */
+struct rsm_ioc_unpublish {
+	__u32 status;
+	__u32 flags;		/* 0 */
+};
+
+/* CONNECT: make this descriptor an import of `key` on `node`.  (4.10, 5-12) */
+struct rsm_ioc_connect {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	char controller[RSM_CONTROLLER_NAME];
+	__u32 node;
+	__u32 key;
+	__u32 permission;	/* 0400 | 0200 */
+	__u32 segment;		/* out: segment number = index in the generation area */
+	__u64 length;		/* out: bytes of the segment */
+	__u32 generation;	/* out: the generation word of this connection */
+	__u32 attributes;	/* out: RSM_CONNECT_* */
+	__u32 path_offset;	/* out: byte offset of struct rsm_path_state in the RSM_MMAP_STATUS page */
+	__u32 path_changes;	/* out: rsm_path_state.changes at the time of connection */
+};
+
+#define RSM_CONNECT_PATH	0x1	/* remote: RSM_MMAP_STATUS can be mapped */
+#define RSM_CONNECT_BIG_ENDIAN	0x2	/* byte order of the exporter */
+
+/*
+ * The path to the exporter as its adapter sees it, live.  A span of accesses
+ * was good if, after a full fence, `changes`, `errors` and `revokes` are what
+ * they were before it.  If not, CHECK tells what happened to this import.
+ */
+struct rsm_path_state {
+	__u32 link;		/* 2 = up */
+	__u32 incarnation;	/* of the exporting node */
+	__u32 changes;		/* of link and incarnation */
+	__u32 errors;		/* failed accesses to the node */
+	__u32 last_error;
+	__u32 lines;
+	__u32 revokes;		/* revocations of mapped pages of the node */
+};
+
+/*
+ * CHECK: status is CONN_ABORTED if this connection has ended, whether or not
+ * the agent had heard of it before; 0 if it stands (whatever other segments of
+ * that node suffered); BAD_SEG_HNDL if this is no import.
+ */
+struct rsm_ioc_check {
+	__u32 status;
+	__u32 flags;		/* 0 */
+};
+
+/* POST: one event to the exporter or to all importers.  (4.18) */
+struct rsm_ioc_post {
+	__u32 status;
+	__u32 flags;		/* RSM_POST_* */
+};
+
+#define RSM_POST_NO_ACCUMULATE	0x1	/* drop it where one is pending */
+
+/*
+ * CONSUME: take one pending event of this descriptor; status TIMEOUT if there
+ * is none.  Wait with poll(2) for POLLRDNORM (POLLIN is not raised).
+ */
+struct rsm_ioc_consume {
+	__u32 status;
+	__u32 flags;		/* 0 */
+};
+
+#define RSM_IOC_MAGIC		0xB5
+#define RSM_IOC_INFO		_IOWR(RSM_IOC_MAGIC, 0x00, struct rsm_ioc_info)
+#define RSM_IOC_CONTROLLER	_IOWR(RSM_IOC_MAGIC, 0x01, struct rsm_ioc_controller)
+#define RSM_IOC_TOPOLOGY	_IOWR(RSM_IOC_MAGIC, 0x02, struct rsm_ioc_topology)
+#define RSM_IOC_EXPORT		_IOWR(RSM_IOC_MAGIC, 0x03, struct rsm_ioc_export)
+#define RSM_IOC_PUBLISH		_IOWR(RSM_IOC_MAGIC, 0x04, struct rsm_ioc_publish)
+#define RSM_IOC_UNPUBLISH	_IOWR(RSM_IOC_MAGIC, 0x05, struct rsm_ioc_unpublish)
+#define RSM_IOC_CONNECT		_IOWR(RSM_IOC_MAGIC, 0x06, struct rsm_ioc_connect)
+#define RSM_IOC_CHECK		_IOWR(RSM_IOC_MAGIC, 0x07, struct rsm_ioc_check)
+#define RSM_IOC_POST		_IOWR(RSM_IOC_MAGIC, 0x08, struct rsm_ioc_post)
+#define RSM_IOC_CONSUME		_IOWR(RSM_IOC_MAGIC, 0x09, struct rsm_ioc_consume)
+
+#endif /* _UAPI_RSM_H */

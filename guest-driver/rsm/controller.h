@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The contract between the kernel agent (rsm.ko) and adapter drivers: one ops
+ * table down, a few events up.  The agent knows no register, the adapter knows
+ * no segment id, no file and no access list beyond node bitmaps.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#ifndef RSMKA_CONTROLLER_H
+#define RSMKA_CONTROLLER_H
+
+#include <linux/bitmap.h>
+#include <linux/mm_types.h>
+#include <linux/module.h>
+#include <linux/types.h>
+
+#include "../include/uapi/rsm.h"
+
+#define RSMKA_NODES		256	/* node ids 1..255 */
+#define RSMKA_MESSAGE_MAX	88	/* bytes of one message between agents */
+
+struct rsmka_controller;		/* the agent's object, one per adapter */
+
+struct rsmka_attr {
+	u32 direct_access_sizes;	/* as in struct rsm_ioc_controller */
+	u32 atomic_sizes;
+	u64 page_size;
+	u64 max_export_segment_size;
+	u64 tot_export_segment_size;
+	u64 max_export_segments;
+	u64 max_import_map_size;
+	u64 tot_import_map_size;
+	u64 max_import_segments;
+};
+
+/* Which nodes may read and write an export. */
+struct rsmka_access {
+	DECLARE_BITMAP(read, RSMKA_NODES);
+	DECLARE_BITMAP(write, RSMKA_NODES);
+};
+
+/* What the exporter's agent tells the importer's: where the pages are in the fabric. */
+struct rsmka_address {
+	u64 offset;	/* fabric address within the node, page aligned */
+	u32 key;	/* never used twice by one incarnation of a node */
+};
+
+/*
+ * Ops down.  All may sleep and are called without any lock of the agent that an
+ * event below takes.  -errno: EHOSTUNREACH peer not up, ESTALE another
+ * incarnation, ENXIO the exporter took the pages back, EACCES the exporter does
+ * not allow it, ENOSPC adapter resources exhausted, ENOMEM, ENODEV adapter gone.
+ */
+struct rsmka_controller_ops {
+	struct module *owner;
+
+	/*
+	 * Make pages reachable.  The caller has pinned them and keeps them until
+	 * unpublish() has returned.  @handle and @address are valid on 0.
+	 */
+	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
+		       const struct rsmka_access *access, struct rsmka_address *address,
+		       void **handle);
+	/* Replace the access rights; mappings that exist keep theirs. */
+	int (*republish)(void *adapter, void *handle, const struct rsmka_access *access);
+	/*
+	 * On return no peer reaches the pages and none will.  Waits, not
+	 * interruptibly, for peers that live; never fails.
+	 */
+	void (*unpublish)(void *adapter, void *handle);
+
+	/*
+	 * Map pages of a peer into the window.  @phys: where, contiguous, of
+	 * ordinary memory type (map it write-back).
+	 */
+	int (*map)(void *adapter, u32 node, u32 incarnation, const struct rsmka_address *address,
+		   unsigned long nr_pages, bool write, phys_addr_t *phys, void **handle);
+	/* The caller has removed every mapping of the window range. */
+	void (*unmap)(void *adapter, void *handle);
+	/* Whether all pages are still the exporter's (false after revocation or loss). */
+	bool (*mapped)(void *adapter, void *handle);
+
+	/*
+	 * The path state of a node, readable at any time while the controller is
+	 * registered; @phys is its physical address, its page may be mapped to
+	 * user space read-only.
+	 */
+	const struct rsm_path_state *(*path_state)(void *adapter, u32 node, phys_addr_t *phys);
+
+	/*
+	 * Send one message, in order, to the agent on a node; sleeps while the
+	 * peer's queue is full.  0 = it is in the peer's memory.
+	 * -EINTR only if @interruptible.
+	 */
+	int (*send)(void *adapter, u32 node, u32 incarnation, const void *message, size_t length,
+		    bool interruptible);
+};
+
+/*
+ * Events up.  Called in process context by the adapter, one at a time per peer,
+ * in the order in which things happened; they do not wait for a peer.
+ */
+
+/*
+ * Register an adapter as controller <type><unit>, e.g. "sci" 0.  The node id is
+ * the same for all adapters of a machine: -EINVAL with a message if not.
+ * Other errors: -EEXIST, -EINVAL (name), -ENOMEM.  Returns an ERR_PTR.
+ */
+struct rsmka_controller *rsmka_controller_register(const char *type, unsigned int unit,
+						   u32 node, u64 hwaddr,
+						   const struct rsmka_attr *attr,
+						   const struct rsmka_controller_ops *ops,
+						   void *adapter);
+/*
+ * The adapter goes away: imports over it are force-disconnected, exports over
+ * it unpublished.  On return no op is running and none will be called.
+ */
+void rsmka_controller_unregister(struct rsmka_controller *controller);
+
+/* A peer can be mapped and sent to; always preceded by peer_down for an earlier incarnation. */
+void rsmka_peer_up(struct rsmka_controller *controller, u32 node, u32 incarnation);
+/* What was mapped of it is gone. */
+void rsmka_peer_down(struct rsmka_controller *controller, u32 node);
+/* A message of the present incarnation of a node; length is bounded, content is hostile. */
+void rsmka_receive(struct rsmka_controller *controller, u32 node, const void *message,
+		   size_t length);
+
+#endif /* RSMKA_CONTROLLER_H */
