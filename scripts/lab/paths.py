@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Where things are: the source tree, the build tree and the host's release.
+
+Everything generated lies below BUILD; nothing else in this package spells
+out a path of the build tree.
+"""
+import json
+import os
+import pathlib
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("RSMLAB_BUILD") or TOP / "build").absolute()
+
+APT = BUILD / "apt"
+DOWNLOAD = BUILD / "download"
+STAMPS = BUILD / "stamp"
+LOGS = BUILD / "log"
+CONFIG = BUILD / "config.json"
+
+QEMU_SRC = BUILD / "qemu-src"
+QEMU = BUILD / "qemu"
+QEMU_TOOLS = BUILD / "qemu-tools"
+QEMU_BIN = QEMU / "qemu-system-x86_64"
+FIRMWARE = BUILD / "firmware"
+HOST = BUILD / "host"
+HOST_SAN = BUILD / "host-san"
+SDK = BUILD / "sdk"
+
+QEMU_DEVICE = TOP / "qemu-device"
+QTESTS = TOP / "tests" / "qtest"
+GUEST_DRIVER = TOP / "guest-driver"
+IMAGES = TOP / "images"
+
+JOBS = int(os.environ.get("RSMLAB_JOBS") or len(os.sched_getaffinity(0)))
+
+
+def per_kernel(name, kernel):
+    """build/NAME for the default guest kernel, build/NAME-VERSION for others."""
+    return BUILD / (name if kernel == default_kernel() else f"{name}-{kernel}")
+
+
+def host_release():
+    """Code name of the Debian release this host runs."""
+    info = {}
+    with open("/etc/os-release", encoding="utf-8") as f:
+        for line in f:
+            key, sep, value = line.strip().partition("=")
+            if sep:
+                info[key] = value.strip('"')
+    return info.get("VERSION_CODENAME", "")
+
+
+def default_kernel():
+    return "6.1" if host_release() == "bookworm" else "6.12"
+
+
+def config():
+    """Choices that outlive one run (`setup --qemu-src`), or {}."""
+    try:
+        return json.loads(CONFIG.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def config_set(key, value):
+    values = config()
+    values[key] = value
+    write_atomic(CONFIG, json.dumps(values, indent=1) + "\n")
+
+
+def write_atomic(path, text):
+    """Readers see the old text or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(path.name + f".{os.getpid()}.tmp")
+    tmp.write_text(text, encoding="utf-8")
+    tmp.rename(path)
