@@ -44,7 +44,7 @@ typedef uint16_t sci_le16;
 
 #define SCI_CSR_SIZE                0x20000
 #define SCI_MSIX_TABLE              0x01000
-#define SCI_MSIX_PBA                0x01800
+#define SCI_MSIX_PBA                0x02000
 #define SCI_ATT                     0x10000 /* SCI_ATT_ENTRIES x 16 bytes */
 
 /* Fabric-wide limits */
@@ -75,6 +75,7 @@ typedef uint16_t sci_le16;
 #define SCI_CONTROL_ENABLE          0x00000001u /* join the fabric; 0->1 takes a new incarnation */
 #define SCI_CONTROL_INBOUND         0x00000002u /* peers may use the inbound table */
 #define SCI_CONTROL_RESET           0x80000000u /* write 1: soft reset; reads 0 */
+#define SCI_CONTROL_ALL             0x80000003u
 
 #define SCI_REG_STATUS              0x010 /* RO */
 #define SCI_STATUS_INVAL_BUSY       0x00000001u /* an invalidation waits for peers */
@@ -139,6 +140,7 @@ typedef uint16_t sci_le16;
 /* ---- MSI-X ---- */
 #define SCI_VECTOR_STATUS           0
 #define SCI_VECTOR_LINE(line)       ((line) + 1)
+#define SCI_VECTORS_MAX             (SCI_LINES_MAX + 1)
 
 /* ---- Address translation table, outbound (BAR0 + SCI_ATT) ---- */
 
@@ -205,6 +207,13 @@ struct sci_access_row {
 
 #define SCI_ACCESS_MAX              65536 /* rows */
 
+/* SCI pages a node can export: what the largest directory translates. */
+#define SCI_PAGES_MAX               (SCI_DIR_MAX * SCI_LEAF_ENTRIES)
+
+/* INBOUND_BASE and ACCESS_BASE are aligned to an element; neither table leaves its RAM range. */
+#define SCI_DIR_ALIGN               8
+#define SCI_ACCESS_ALIGN            64
+
 /* ---- Status pages (BAR4) ----
  *
  * Page 0 holds the adapter's state, pages 1..4 one 64-byte slot per node.
@@ -258,6 +267,7 @@ SCI_ASSERT(sizeof(struct sci_inbound_entry) * SCI_LEAF_ENTRIES == SCI_LEAF_SIZE)
 SCI_ASSERT(sizeof(struct sci_access_row) == 64);
 SCI_ASSERT(sizeof(struct sci_peer_slot) == SCI_SLOT_SIZE);
 SCI_ASSERT(SCI_STATUS_SLOT(SCI_NODES) <= SCI_STATUS_SIZE);
+SCI_ASSERT(SCI_MSIX_TABLE + SCI_VECTORS_MAX * 16 <= SCI_MSIX_PBA);
 SCI_ASSERT(SCI_ATT + SCI_ATT_ENTRIES * sizeof(struct sci_att_entry) <= SCI_CSR_SIZE);
 
 #endif /* SCI_REGS_H */
