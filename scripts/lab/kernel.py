@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""The guest's kernel: Debian's image and headers, and our modules for it.
+
+Both packages are unpacked, not installed. The modules are built in a mirror of
+the sources made of symbolic links, because Kbuild writes next to them.
+"""
+import os
+import pathlib
+import re
+
+from . import apt, paths, steps, ui
+
+KERNELS = ("6.1", "6.12")
+LINKED = [paths.GUEST_DRIVER, paths.QEMU_DEVICE / "include"]
+
+
+def _suite(kernel):
+    """Suite whose headers' tools run on this host."""
+    if kernel == "6.1":
+        return "bookworm"
+    return "bookworm-backports" if paths.host_release() == "bookworm" else "trixie"
+
+
+def directory(kernel):
+    return paths.per_kernel("kernel", kernel)
+
+
+def release(kernel):
+    """What uname -r says in a guest that runs it."""
+    found = sorted((directory(kernel) / "lib" / "modules").iterdir())
+    return found[-1].name
+
+
+def vmlinuz(kernel):
+    return directory(kernel) / "boot" / f"vmlinuz-{release(kernel)}"
+
+
+def headers(kernel):
+    return directory(kernel) / "usr" / "src" / f"linux-headers-{release(kernel)}"
+
+
+def _unpack(kernel):
+    root = apt.Root(_suite(kernel))
+    image = [p for p in root.depends("linux-image-amd64") if p.startswith("linux-image-")]
+    header = [p for p in root.depends("linux-headers-amd64") if p.startswith("linux-headers-")]
+    parts = [p for h in header for p in root.depends(h)
+             if p.startswith(("linux-headers-", "linux-kbuild-"))]
+    root.fetch(f"linux {kernel}", image + header + parts, directory(kernel))
+    # The packages expect to be installed: one makefile and two links are absolute.
+    src = directory(kernel) / "usr" / "src"
+    for makefile in src.glob("linux-headers-*/Makefile"):
+        text = makefile.read_text(encoding="utf-8")
+        makefile.write_text(text.replace("include /usr/src/", f"include {src}/"),
+                            encoding="utf-8")
+    for link in (directory(kernel) / "lib" / "modules").glob("*/*"):
+        if link.is_symlink():
+            target = directory(kernel) / os.readlink(link).lstrip("/")
+            link.unlink()
+            link.symlink_to(target)
+
+
+def fetch(kernel):
+    name = f"kernel-{kernel}"
+    key = steps.key_of(_suite(kernel), directory(kernel))
+    with steps.locked(name):
+        if not steps.done(name, key):
+            _unpack(kernel)
+            steps.mark(name, key)
+
+
+def _mirror(source, dest):
+    """Make DEST's sources links to those of SOURCE; leave what make built there."""
+    wanted = {}
+    for path in source.rglob("*"):
+        if path.is_file():
+            wanted[dest / path.relative_to(source)] = path
+    for link in list(dest.rglob("*")):
+        if link.is_symlink() and link not in wanted:
+            link.unlink()
+    for link, target in wanted.items():
+        if link.is_symlink() and os.readlink(link) == str(target):
+            continue
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+def modules_dir(kernel):
+    return paths.per_kernel("modules", kernel)
+
+
+def modules(kernel):
+    """Our built modules, in the order in which they are loaded."""
+    base = modules_dir(kernel) / "guest-driver"
+    return [base / "rsm" / "rsm.ko", base / "sci" / "sci.ko"]
+
+
+def build(kernel):
+    """Build rsm.ko and sci.ko against KERNEL; warnings in our code are errors."""
+    fetch(kernel)
+    with steps.locked(f"modules-{kernel}"):
+        out = modules_dir(kernel)
+        for source in LINKED:
+            _mirror(source, out / source.relative_to(paths.TOP))
+        log = f"modules-{kernel}"
+        ui.run(f"modules for {release(kernel)}",
+               ["make", "-j", paths.JOBS, "-C", headers(kernel),
+                f"M={out / 'guest-driver'}", "W=1", "modules"], log)
+        _refuse_warnings(paths.LOGS / f"{log}.log", out)
+
+
+def _refuse_warnings(log, out):
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    bad = [line for line in lines if re.search(r"\bwarning:|^WARNING: modpost", line, re.I)]
+    if not bad:
+        return
+    for ko in pathlib.Path(out).rglob("*.o"):
+        if not ko.name.endswith(".mod.o"):
+            ko.unlink()     # so that the next build shows them again
+    raise ui.Failure("the modules build with warnings:\n" +
+                     "\n".join("  | " + line for line in bad) + f"\nsee {log}")
