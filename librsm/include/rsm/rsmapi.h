@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The RSMAPI: a program exports a piece of its memory, programs on other nodes
+ * of the interconnect import it and load and store into it directly.  Source
+ * compatible with Solaris; "Guide" names the section of the Solaris
+ * Programming Interfaces Guide, chapter "Remote Shared Memory API".
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Every function returns RSM_SUCCESS (0) or an RSMERR_* code; errno is not part
+ * of the contract.  The codes of a function are listed in the order in which
+ * they are tested.  All functions may be called by several threads at once; a
+ * handle must not be used once it was given to the function that ends it, and
+ * one rsmapi_barrier_t belongs to one thread at a time.  Each handle uses one
+ * file descriptor, close-on-exec, numbered from 256 if the soft limit of
+ * descriptors is above 256.  A child of fork() may use what it inherited,
+ * except that only the creator of an export may publish or unpublish it.
+ */
+#ifndef RSM_RSMAPI_H
+#define RSM_RSMAPI_H
+
+#include <poll.h>
+
+#include <rsm/rsm_common.h>
+#include <rsm/rsmapi_common.h>
+
+/* The event of rsm_intr_signal_post(); <poll.h> hides it from strict ISO C. */
+#ifndef POLLRDNORM
+#define POLLRDNORM	0x040
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes of a controller name, with its NUL; MAXNAMELEN is Solaris' name for it. */
+#define RSM_MAXNAMELEN	256
+#ifndef MAXNAMELEN
+#define MAXNAMELEN	RSM_MAXNAMELEN
+#endif
+
+typedef enum {
+	RSM_MAP_NONE = 0x0,
+	RSM_MAP_FIXED = 0x1,		/* at *address, replacing what is there */
+	RSM_MAP_RESERVED = 0x2		/* no effect */
+} rsm_attribute_t;
+
+typedef rsm_attribute_t rsm_map_attr_t;	/* the guide's name */
+
+/* connection_state: the only one that can be used. */
+#define RSM_CONNECTION_ACTIVE	3
+
+typedef struct rsm_topology_hdr {
+	rsm_node_id_t local_nodeid;
+	uint_t local_cntlr_count;	/* entries of connections[] */
+} rsm_topology_hdr_t;
+
+typedef struct rsm_connections_hdr {
+	char cntlr_name[RSM_MAXNAMELEN];	/* type and unit, "sci0" */
+	rsm_addr_t local_hwaddr;
+	int remote_cntlr_count;			/* entries of remote_cntlr[] */
+} rsm_connections_hdr_t;
+
+typedef struct rsm_remote_cntlr {
+	rsm_node_id_t remote_nodeid;
+	char remote_cntlrname[RSM_MAXNAMELEN];
+	rsm_addr_t remote_hwaddr;
+	uint_t connection_state;	/* RSM_CONNECTION_ACTIVE, or not usable */
+} rsm_remote_cntlr_t;
+
+typedef struct rsm_connection {
+	rsm_connections_hdr_t hdr;
+	rsm_remote_cntlr_t remote_cntlr[1];
+} rsm_connections_t;
+
+typedef struct rsm_topology {
+	rsm_topology_hdr_t topology_hdr;
+	rsm_connections_t *connections[1];
+} rsm_topology_t;
+
+/* ---- Controllers (Guide: Interconnect Controller Operations) ---- */
+
+/*
+ * Open a controller.  @name is its type and unit, "sci0"; no digits mean unit
+ * 0; "loopback", whatever its unit, and NULL mean the controller for segments
+ * of this machine.  Opening a controller again gives the same handle; each
+ * success needs one release.
+ *
+ * BAD_CTLR_HNDL @controller is NULL; CTLR_NOT_PRESENT no such controller, or no
+ * kernel agent; PERM_DENIED, INSUFFICIENT_RESOURCES the agent cannot be opened;
+ * BAD_LIBRARY_VERSION the agent has another interface; INSUFFICIENT_MEM.
+ */
+int rsm_get_controller(char *name, rsmapi_controller_handle_t *controller);
+
+/*
+ * Undo one rsm_get_controller().  Segments made through the controller stay.
+ *
+ * BAD_CTLR_HNDL @controller is NULL or not open.
+ */
+int rsm_release_controller(rsmapi_controller_handle_t controller);
+
+/*
+ * Copy the attributes as they were when the controller was opened.
+ *
+ * BAD_CTLR_HNDL @controller is NULL; BAD_ADDR @attr is NULL; CTLR_NOT_PRESENT
+ * @controller is not open.
+ */
+int rsm_get_controller_attr(rsmapi_controller_handle_t controller,
+			    rsmapi_controller_attr_t *attr);
+
+/* ---- Topology (Guide: Cluster Topology Operations) ---- */
+
+/*
+ * A snapshot of all controllers but loopback and of the nodes they are
+ * connected to, in one block that rsm_free_interconnect_topology() frees.
+ * *topology is NULL after a failure.
+ *
+ * BAD_TOPOLOGY_PTR @topology is NULL; CTLR_NOT_PRESENT, PERM_DENIED,
+ * INSUFFICIENT_RESOURCES the kernel agent cannot be opened; INSUFFICIENT_MEM.
+ */
+int rsm_get_interconnect_topology(rsm_topology_t **topology);
+
+/* NULL is accepted. */
+void rsm_free_interconnect_topology(rsm_topology_t *topology);
+
+/*
+ * ---- Exports (Guide: Export-Side Memory Segment Operations) ----
+ *
+ * A segment lives until it is destroyed, its process ends or any part of its
+ * address range is unmapped; importers then get RSMERR_CONN_ABORTED.
+ */
+
+/*
+ * Pin [@vaddr, @vaddr + @size) as a segment that nobody can see yet.  @vaddr
+ * and @size (bytes) are multiples of the system's page size.  @flags:
+ * RSM_ALLOW_REBIND, RSM_CREATE_SEG_DONTWAIT; others are ignored.  Who may
+ * connect is fixed here: caller's user and group, and 0777 less the umask.
+ * *@memseg is NULL after a failure.
+ *
+ * BAD_CTLR_HNDL @controller is NULL or not open; BAD_SEG_HNDL @memseg is NULL;
+ * BAD_ADDR @vaddr is NULL; BAD_LENGTH @size is 0; BAD_MEM_ALIGNMENT;
+ * BAD_LENGTH @size above attr_max_export_segment_size (not on loopback);
+ * INSUFFICIENT_MEM; INSUFFICIENT_RESOURCES no descriptor or segment left;
+ * CTLR_NOT_PRESENT; INTERRUPTED; INSUFFICIENT_MEM memory limits; BAD_ADDR not
+ * mapped, or not memory that can be pinned; PERM_DENIED not writable.
+ */
+int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
+			     rsm_memseg_export_handle_t *memseg,
+			     void *vaddr, size_t size, uint_t flags);
+
+/*
+ * Unpublish if necessary and unpin.  Waits for importers to be cut off.
+ *
+ * BAD_SEG_HNDL @memseg is NULL or no export.
+ */
+int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg);
+
+/*
+ * Let importers connect.  *@segment_id names the segment on this node, from
+ * 0x400000 to 0x7fffffff; 0 asks for a free id, which is stored there.
+ * @access_list: the nodes that may connect and what their users may do, at
+ * most 64 entries, on loopback one; with @access_list_length 0 all nodes may,
+ * with the permissions of the creation.  After a failure the segment can be
+ * published again.
+ *
+ * BAD_SEGID @segment_id is NULL; BAD_SEG_HNDL @memseg is NULL or no export;
+ * BAD_ACL length without list; SEG_ALREADY_PUBLISHED; RESERVED_SEGID;
+ * NOT_CREATOR; BAD_ACL too long, bad node or permission; BAD_ADDR list not
+ * readable; INSUFFICIENT_RESOURCES ids exhausted; BAD_SEG_HNDL the memory is
+ * gone; SEGID_IN_USE; INTERNAL_ERROR a node of the list has no path;
+ * INSUFFICIENT_MEM.
+ */
+int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg,
+			      rsm_memseg_id_t *segment_id,
+			      rsmapi_access_entry_t access_list[],
+			      uint_t access_list_length);
+
+/*
+ * Cut off all importers and free the id.  On return no importer reaches the
+ * memory; the segment can be published again.
+ *
+ * BAD_SEG_HNDL @memseg is NULL or no export; SEG_NOT_PUBLISHED, also if the
+ * memory is gone; NOT_CREATOR; INTERRUPTED.
+ */
+int rsm_memseg_export_unpublish(rsm_memseg_export_handle_t memseg);
+
+/*
+ * ---- Imports (Guide: Import-Side Memory Segment Operations) ----
+ *
+ * A connection ends when the exporter unpublishes, ends, or cannot be reached
+ * any more.  A mapping then stays and can be accessed, without effect on the
+ * exporter and with no meaning of what is read; barriers report
+ * RSMERR_CONN_ABORTED.  The handle must still be unmapped and disconnected.
+ */
+
+/*
+ * Connect to segment @segment_id of node @node_id, which may be the own node.
+ * @perm: RSM_PERM_READ, RSM_PERM_WRITE, both or none.  Waits for the exporter's
+ * answer as long as there is a path to it.  *@im_memseg is NULL after a
+ * failure.
+ *
+ * BAD_CTLR_HNDL @controller is NULL or not open; BAD_SEG_HNDL @im_memseg is
+ * NULL; PERM_DENIED bits other than those of @perm; INSUFFICIENT_MEM;
+ * INSUFFICIENT_RESOURCES no descriptor or segment left; CTLR_NOT_PRESENT, also
+ * for another node through loopback; INTERNAL_ERROR no path is known to
+ * the node; REMOTE_NODE_UNREACHABLE; CONN_ABORTED the path was lost meanwhile;
+ * INTERRUPTED; SEG_NOT_PUBLISHED; SEG_NOT_PUBLISHED_TO_NODE; PERM_DENIED the
+ * exporter does not grant @perm to the caller's user.
+ */
+int rsm_memseg_import_connect(rsmapi_controller_handle_t controller,
+			      rsm_node_id_t node_id, rsm_memseg_id_t segment_id,
+			      rsm_permission_t perm,
+			      rsm_memseg_import_handle_t *im_memseg);
+
+/*
+ * End the connection and free the handle; barriers of it that were not
+ * destroyed become invalid.
+ *
+ * BAD_SEG_HNDL @im_memseg is NULL or no import; SEG_STILL_MAPPED.
+ */
+int rsm_memseg_import_disconnect(rsm_memseg_import_handle_t im_memseg);
+
+/*
+ * Map [@offset, @offset + @length) of the segment, in bytes; one mapping per
+ * handle.  @offset is a multiple of the page size.  *@address is where to map
+ * with RSM_MAP_FIXED, otherwise a hint, best NULL; on success it is the
+ * mapping.  @perm: RSM_PERM_READ, RSM_PERM_WRITE, both or none, within what
+ * was connected with.
+ *
+ * BAD_SEG_HNDL @im_memseg is NULL; BAD_ADDR @address is NULL;
+ * SEG_ALREADY_MAPPED; BAD_SEG_HNDL no import; BAD_PERMS above 0600; BAD_LENGTH
+ * @length is 0 or reaches beyond the segment; BAD_MEM_ALIGNMENT @offset, or
+ * *@address with RSM_MAP_FIXED; BAD_PERMS not granted; CONN_ABORTED the
+ * connection has ended; INSUFFICIENT_RESOURCES; MAP_FAILED.
+ */
+int rsm_memseg_import_map(rsm_memseg_import_handle_t im_memseg, void **address,
+			  rsm_attribute_t attr, rsm_permission_t perm,
+			  off_t offset, size_t length);
+
+/*
+ * Undo rsm_memseg_import_map(); also after the connection has ended.
+ *
+ * BAD_SEG_HNDL @im_memseg is NULL or no import; SEG_NOT_MAPPED.
+ */
+int rsm_memseg_import_unmap(rsm_memseg_import_handle_t im_memseg);
+
+/*
+ * ---- Barriers (Guide: Barrier Operations) ----
+ *
+ * A successful close says that every load and store to the segment since open
+ * was completed; after an error redo all of it.  On a healthy connection
+ * open, order and close make no system call.
+ */
+
+/*
+ * Attach a barrier to an import.  @type is not examined: all barriers span one
+ * segment.
+ *
+ * BAD_SEG_HNDL @im_memseg is NULL or no import; BAD_BARRIER_PTR @barrier is
+ * NULL; INSUFFICIENT_MEM.
+ */
+int rsm_memseg_import_init_barrier(rsm_memseg_import_handle_t im_memseg,
+				   rsm_barrier_type_t type,
+				   rsmapi_barrier_t *barrier);
+
+/*
+ * Begin a span; an open barrier begins a new one.  A connection that has
+ * ended is reported by order and close, not here.
+ *
+ * BAD_BARRIER_PTR @barrier is NULL; BARRIER_UNINITIALIZED.
+ */
+int rsm_memseg_import_open_barrier(rsmapi_barrier_t *barrier);
+
+/*
+ * All accesses of the span so far complete before those that follow.  The
+ * span stays open.
+ *
+ * BAD_BARRIER_PTR @barrier is NULL; BARRIER_UNINITIALIZED; CONN_ABORTED the
+ * connection has ended; BARRIER_NOT_OPENED; BARRIER_FAILURE an access of the
+ * span failed.
+ */
+int rsm_memseg_import_order_barrier(rsmapi_barrier_t *barrier);
+
+/*
+ * End the span, whatever the result, and tell whether it was good.  What was
+ * stored is visible to the exporter before anything done afterwards.
+ *
+ * Errors as rsm_memseg_import_order_barrier().
+ */
+int rsm_memseg_import_close_barrier(rsmapi_barrier_t *barrier);
+
+/*
+ * Detach the barrier from its import, before that is disconnected.
+ *
+ * BAD_BARRIER_PTR @barrier is NULL; BARRIER_UNINITIALIZED, also if it was
+ * destroyed already.
+ */
+int rsm_memseg_import_destroy_barrier(rsmapi_barrier_t *barrier);
+
+/* ---- Signals (Guide: Event Operations) ---- */
+
+/*
+ * Post one event: by an import handle to its exporter, by an export handle to
+ * every import of the segment.  An event posted to a segment that is not
+ * published or not imported is dropped.  @flags: RSM_SIGPOST_NO_ACCUMULATE
+ * drops it where an event is pending already; others are ignored.
+ *
+ * BAD_SEG_HNDL @memseg is NULL; REMOTE_NODE_UNREACHABLE and CONN_ABORTED, for
+ * an import handle only; INTERRUPTED.
+ */
+int rsm_intr_signal_post(void *memseg, uint_t flags);
+
+/*
+ * Take one event of an export or import handle, waiting up to @timeout
+ * milliseconds for it; 0 does not wait, a negative one waits for ever.  Each
+ * event satisfies one wait.  The end of a connection does not wake a waiter.
+ *
+ * BAD_SEG_HNDL @memseg is NULL; INTERRUPTED by a signal handler; TIMEOUT;
+ * INSUFFICIENT_RESOURCES.
+ */
+int rsm_intr_signal_wait(void *memseg, int timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RSM_RSMAPI_H */

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The name that <rsm/rsmapi_common.h> has in the Solaris source tree.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <rsm/rsmapi_common.h>
