@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The exporter's side of a segment: create, publish, unpublish, destroy.  The
+ * descriptor is the segment; what is tested here is only what the agent
+ * cannot know.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "library.h"
+
+_Static_assert(sizeof(rsmapi_access_entry_t) == sizeof(struct rsm_acl_entry),
+	       "access lists are passed as they are");
+
+static bool export_valid(rsm_memseg_export_handle_t export)
+{
+	return export && export->segment.kind == RSM_SEGMENT_EXPORT;
+}
+
+static int export_range_check(const struct rsm_controller *controller, const void *vaddr,
+			      size_t size)
+{
+	size_t page = rsm_page_size();
+
+	if (!vaddr)
+		return RSMERR_BAD_ADDR;
+	if (size == 0)
+		return RSMERR_BAD_LENGTH;
+	if ((uintptr_t)vaddr % page || size % page)
+		return RSMERR_BAD_MEM_ALIGNMENT;
+	if (!controller->loopback && size > controller->max_export_segment_size)
+		return RSMERR_BAD_LENGTH;
+	return RSM_SUCCESS;
+}
+
+static int export_bind(int fd, const struct rsm_controller *controller, void *vaddr, size_t size,
+		       uint_t flags)
+{
+	struct rsm_ioc_export export = { .vaddr = (uintptr_t)vaddr, .length = size };
+
+	if (flags & RSM_ALLOW_REBIND)
+		export.flags |= RSM_EXPORT_ALLOW_REBIND;
+	if (flags & RSM_CREATE_SEG_DONTWAIT)
+		export.flags |= RSM_EXPORT_DONTWAIT;
+	memcpy(export.controller, controller->name, sizeof(export.controller));
+	return rsm_device_call(fd, RSM_IOC_EXPORT, &export);
+}
+
+int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
+			     rsm_memseg_export_handle_t *memseg, void *vaddr, size_t size,
+			     uint_t flags)
+{
+	rsm_memseg_export_handle_t export;
+	struct rsm_controller ctlr;
+	int fd, ret;
+
+	if (!rsm_controller_find(controller, &ctlr))
+		return RSMERR_BAD_CTLR_HNDL;
+	if (!memseg)
+		return RSMERR_BAD_SEG_HNDL;
+	*memseg = NULL;
+	ret = export_range_check(&ctlr, vaddr, size);
+	if (ret)
+		return ret;
+
+	export = calloc(1, sizeof(*export));
+	if (!export)
+		return RSMERR_INSUFFICIENT_MEM;
+	fd = rsm_device_open_segment();
+	if (fd < 0) {
+		free(export);
+		return rsmerr_of_open(fd);
+	}
+	ret = export_bind(fd, &ctlr, vaddr, size, flags);
+	if (ret) {
+		close(fd);
+		free(export);
+		return rsmerr_of_call(ret);
+	}
+
+	export->segment.kind = RSM_SEGMENT_EXPORT;
+	export->segment.fd = fd;
+	pthread_mutex_init(&export->segment.lock, NULL);
+	*memseg = export;
+	return RSM_SUCCESS;
+}
+
+int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg)
+{
+	if (!export_valid(memseg))
+		return RSMERR_BAD_SEG_HNDL;
+	close(memseg->segment.fd);
+	pthread_mutex_destroy(&memseg->segment.lock);
+	free(memseg);
+	return RSM_SUCCESS;
+}
+
+static bool segment_id_reserved(rsm_memseg_id_t id)
+{
+	return id != 0 && (id < RSM_HPC_ID_BASE || id >= RSM_USER_APP_ID_BASE);
+}
+
+static int export_publish_locked(rsm_memseg_export_handle_t export, rsm_memseg_id_t *segment_id,
+				 rsmapi_access_entry_t access_list[], uint_t access_list_length)
+{
+	struct rsm_ioc_publish publish = { .key = *segment_id };
+	int ret;
+
+	if (export->published)
+		return RSMERR_SEG_ALREADY_PUBLISHED;
+	if (segment_id_reserved(*segment_id))
+		return RSMERR_RESERVED_SEGID;
+
+	if (access_list_length) {
+		publish.acl = (uintptr_t)access_list;
+		publish.acl_len = access_list_length;
+	}
+	ret = rsm_device_call(export->segment.fd, RSM_IOC_PUBLISH, &publish);
+	if (ret)
+		return rsmerr_of_call(ret);
+	export->published = true;
+	if (*segment_id == 0)
+		*segment_id = publish.key;
+	return RSM_SUCCESS;
+}
+
+int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg, rsm_memseg_id_t *segment_id,
+			      rsmapi_access_entry_t access_list[], uint_t access_list_length)
+{
+	int ret;
+
+	if (!segment_id)
+		return RSMERR_BAD_SEGID;
+	if (!export_valid(memseg))
+		return RSMERR_BAD_SEG_HNDL;
+	if (access_list_length && !access_list)
+		return RSMERR_BAD_ACL;
+
+	pthread_mutex_lock(&memseg->segment.lock);
+	ret = export_publish_locked(memseg, segment_id, access_list, access_list_length);
+	pthread_mutex_unlock(&memseg->segment.lock);
+	return ret;
+}
+
+static int export_unpublish_locked(rsm_memseg_export_handle_t export)
+{
+	struct rsm_ioc_unpublish unpublish = { 0 };
+	int ret;
+
+	if (!export->published)
+		return RSMERR_SEG_NOT_PUBLISHED;
+	ret = rsm_device_call(export->segment.fd, RSM_IOC_UNPUBLISH, &unpublish);
+	if (ret)
+		return rsmerr_of_call(ret);
+	export->published = false;
+	return RSM_SUCCESS;
+}
+
+int rsm_memseg_export_unpublish(rsm_memseg_export_handle_t memseg)
+{
+	int ret;
+
+	if (!export_valid(memseg))
+		return RSMERR_BAD_SEG_HNDL;
+
+	pthread_mutex_lock(&memseg->segment.lock);
+	ret = export_unpublish_locked(memseg);
+	pthread_mutex_unlock(&memseg->segment.lock);
+	return ret;
+}
