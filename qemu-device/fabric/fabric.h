@@ -12,7 +12,8 @@
  * GMainContext given at creation, must be serialised by the caller (in QEMU:
  * the big lock).  Callbacks are never invoked from inside fabric_new(),
  * fabric_ring(), fabric_enable(), fabric_disable() or fabric_invalidate();
- * they come from the main context and from fabric_settle().
+ * they come from the main context and from fabric_settle().  A callback may
+ * call anything but fabric_settle() and fabric_free().
  */
 #ifndef FABRIC_H
 #define FABRIC_H
@@ -67,6 +68,7 @@ typedef struct FabricPeer {
     int lines[FABRIC_LINES_MAX];    /* eventfds, non-blocking */
 } FabricPeer;
 
+/* None may be NULL. */
 typedef struct FabricOps {
     /* The node is in the fabric; its adapter may or may not be enabled. */
     void (*peer_present)(void *opaque, const FabricPeer *peer);
@@ -79,7 +81,11 @@ typedef struct FabricOps {
     void (*peer_gone)(void *opaque, const FabricPeer *peer);
     /* On return none of these SCI pages of the peer may be mapped: the fabric then acknowledges. */
     void (*peer_invalidate)(void *opaque, const FabricPeer *peer, uint64_t first, uint64_t count);
-    /* Every peer has acknowledged (or left) all that was asked of it: !fabric_busy(). */
+    /*
+     * Every peer has acknowledged (or left) all that was asked of it.  Called
+     * once whenever fabric_busy() becomes false again; not called for a
+     * request that nobody had to be waited for.
+     */
     void (*settled)(void *opaque);
     /* One line for a person, without newline: a peer was refused or dropped, and why. */
     void (*report)(void *opaque, const char *message);
@@ -89,9 +95,13 @@ typedef struct FabricConfig {
     const char *dir;            /* the fabric directory; created with mode 0700 if absent */
     unsigned node;              /* 1..FABRIC_NODE_MAX */
     unsigned n_ram;             /* 1..FABRIC_RAM_MAX */
-    FabricRam ram[FABRIC_RAM_MAX];      /* descriptors stay the caller's */
+    /*
+     * Descriptors stay the caller's.  Sealed against shrinking, not hugetlb:
+     * memory-backend-memfd,share=on seals by default.
+     */
+    FabricRam ram[FABRIC_RAM_MAX];
     unsigned n_lines;           /* 1..FABRIC_LINES_MAX */
-    const int *lines;           /* eventfds, one per doorbell line; stay the caller's */
+    const int *lines;           /* eventfds, non-blocking, one per line; stay the caller's */
     GMainContext *context;      /* NULL = the default context */
 } FabricConfig;
 
@@ -101,7 +111,8 @@ typedef struct FabricConfig {
  *
  * Returns NULL and sets *error (domain FABRIC_ERROR, a message that says what
  * to do) if the id is taken, the directory is unusable or not ours, or an
- * argument is out of range.
+ * argument is out of range.  @ops and the caller's descriptors must outlive
+ * the fabric.
  */
 Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops, void *opaque,
                    GError **error);
@@ -122,17 +133,18 @@ GQuark fabric_error_quark(void);
 FabricPage *fabric_page(Fabric *fabric);
 
 /*
- * fabric_enable: take a new incarnation (never 0, greater than every earlier
- * one of this node in this directory) and tell all peers.  Returns it.
+ * fabric_enable: take a new incarnation and tell all peers.  Returns it: never
+ * 0, greater than every earlier one of this node in this directory (numbers
+ * start again at 1 after 2^32; compare by (int32_t)(a - b)).
  * fabric_disable: incarnation 0, page->inbound 0; peers unmap and acknowledge.
  */
 uint32_t fabric_enable(Fabric *fabric);
 void fabric_disable(Fabric *fabric);
 
-/* Ask all peers to unmap a range of this node's SCI pages. */
+/* Ask all peers to unmap a range of this node's SCI pages; what lies beyond 2^36 is cut off. */
 void fabric_invalidate(Fabric *fabric, uint64_t first, uint64_t count);
 
-/* Whether a disable or an invalidation still waits for a peer. */
+/* Whether a disable or an invalidation still waits for a peer; true until settled() is called. */
 bool fabric_busy(const Fabric *fabric);
 
 /*

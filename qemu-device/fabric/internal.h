@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of the fabric share.  From the bottom up: directory.c (lock,
+ * sockets), link.c (one connection: queue, packets), peer.c (what a HELLO
+ * brings), member.c (who is a peer, what its messages mean), fabric.c (API and
+ * event loop).
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#ifndef FABRIC_INTERNAL_H
+#define FABRIC_INTERNAL_H
+
+#include "fabric.h"
+#include "wire.h"
+
+#define FABRIC_HELLO_SECONDS    5       /* a silent connection is closed then */
+#define FABRIC_STRANGERS_MAX    32      /* accepted, no hello yet */
+#define FABRIC_QUEUE_MAX        1024    /* messages a peer may leave unread */
+#define FABRIC_LEAVING_MAX      64
+#define FABRIC_RETRY_MS         50      /* after a shortage that poll() does not announce */
+#define FABRIC_BATCH            64      /* packets read from one peer before the next one's turn */
+#define FABRIC_FDS_MAX          253     /* what the kernel lets one packet carry */
+
+typedef enum FabricLinkState {
+    LINK_ACCEPTED,  /* they dialled; their hello is awaited */
+    LINK_PARKED,    /* they dialled and said hello; our own dial to them comes first */
+    LINK_ANSWERING, /* they dialled and said hello; ours is still in the queue */
+    LINK_DIALLED,   /* we dialled and said hello; theirs is awaited */
+    LINK_PEER,      /* both said hello */
+    LINK_LEAVING,   /* dropped by us; they have not closed their end yet */
+} FabricLinkState;
+
+/* One connection.  Lives until fabric_reap() finds `ended` or `fault` set. */
+typedef struct FabricLink {
+    Fabric *fabric;
+    FabricLinkState state;
+    int fd;
+    pid_t pid;              /* of the process at the other end */
+    gpointer tag;           /* of fd in the event source */
+    GIOCondition events;    /* what is waited for */
+    GIOCondition revents;   /* what has happened; consumed by fabric_serve() */
+    int64_t deadline;       /* of the hello, monotonic microseconds; 0 = none */
+    bool ours;              /* has sent something of our protocol */
+    bool ended;             /* the other side closed the connection */
+    char *fault;            /* it must be dropped, and why */
+
+    GQueue out;             /* FabricPacket, first to send at the head */
+    bool short_of_memory;   /* sending waits for Fabric.retry_at, not for poll() */
+    uint32_t sent;          /* seq of the last request sent */
+    uint32_t acked;         /* seq of the last request acknowledged */
+    uint32_t awaited;       /* up to this seq ACKs make us wait */
+    bool linger;            /* LINK_LEAVING: it may hold mappings until it closes its end */
+    bool owes;              /* LINK_LEAVING: we wait for that */
+    uint32_t told;          /* our incarnation as the other side will know it */
+
+    unsigned node;          /* 0 = unknown */
+    uint32_t session;
+    uint32_t last;          /* session, or greatest incarnation so far */
+    uint32_t received;      /* seq of the last request received */
+    FabricPeer peer;        /* from LINK_PARKED on, until LINK_LEAVING */
+} FabricLink;
+
+struct Fabric {
+    const FabricOps *ops;
+    void *opaque;
+    char *dir;
+    int dir_fd;
+    int lock_fd;
+    uint32_t number;        /* last one taken, as N.lock says */
+    uint32_t session;
+    unsigned node;
+
+    int listen_fd;
+    gpointer listen_tag;
+    GIOCondition listen_events;
+    GIOCondition listen_revents;
+    bool redial[FABRIC_NODE_MAX + 1];   /* the listen queue was full */
+    bool accept_short;      /* no descriptor was free: try again at retry_at */
+    int64_t retry_at;       /* monotonic microseconds; 0 = nothing to retry */
+
+    FabricPage *page;
+    int page_fd;
+    FabricPeer self;
+    GPtrArray *links;       /* every FabricLink */
+    FabricLink *peers[FABRIC_NODE_MAX + 1];     /* LINK_PEER, by node */
+
+    bool waiting;           /* busy: set with a request, cleared just before settled() */
+    bool serving;           /* inside fabric_serve(): callbacks may be running */
+    bool kicked;            /* fabric_serve() has something to do without any event */
+    GQueue reports;         /* char *, delivered by fabric_serve() */
+    GSource *source;
+};
+
+typedef struct FabricFds {
+    unsigned n;
+    int fd[FABRIC_FDS_MAX];
+} FabricFds;
+
+/* directory.c */
+bool fabric_dir_open(Fabric *f, GError **error);
+bool fabric_dir_lock(Fabric *f, GError **error);
+bool fabric_dir_listen(Fabric *f, GError **error);
+/* Takes the next number of this node and writes it down. */
+uint32_t fabric_dir_number(Fabric *f);
+void fabric_dir_scan(Fabric *f);
+void fabric_dir_redial(Fabric *f);
+void fabric_dir_accept(Fabric *f);
+/* Tells the event source whether connections are accepted now. */
+void fabric_dir_arm(Fabric *f);
+void fabric_dir_close(Fabric *f);
+
+/* link.c */
+/* Takes @fd.  NULL, and a report, if the other end is another user. */
+FabricLink *fabric_link_new(Fabric *f, int fd, FabricLinkState state, unsigned node);
+void fabric_link_free(FabricLink *link);
+/* Takes @fault; the link is dropped when fabric_reap() runs. */
+void fabric_link_fail(FabricLink *link, char *fault);
+/* The other side has closed it; fabric_reap() will notice. */
+void fabric_link_end(FabricLink *link);
+/* Whether the other side has ended the connection, read or not. */
+bool fabric_link_at_end(const FabricLink *link);
+void fabric_link_send(FabricLink *link, const FabricMessage *msg);
+void fabric_link_flush(FabricLink *link);
+/* Reads one packet.  False if there is none, or the link has ended or failed. */
+bool fabric_link_receive(FabricLink *link, FabricMessage *msg, FabricFds *fds);
+/* Tells the event source what this link waits for now. */
+void fabric_link_arm(FabricLink *link);
+bool fabric_link_owes(const FabricLink *link);
+char *fabric_link_name(const FabricLink *link);
+void fabric_fds_close(FabricFds *fds);
+
+/* peer.c */
+bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error);
+void fabric_self_fini(Fabric *f);
+/* Checks and takes the descriptors.  NULL, or what is wrong (g_free it). */
+char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello, FabricFds *fds);
+void fabric_peer_fini(FabricPeer *peer);
+
+/* member.c */
+void fabric_say_hello(FabricLink *link);
+void fabric_link_serve(FabricLink *link, int64_t now);
+/* Tells all who may hold mappings; with @wait the fabric is busy until they have none. */
+void fabric_request(Fabric *f, FabricMessage *msg, bool wait);
+/* Lets go of the links that have ended or failed; the only place that does. */
+void fabric_reap(Fabric *f);
+
+/* fabric.c */
+void fabric_report(Fabric *f, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Makes the event source run fabric_serve() soon. */
+void fabric_kick(Fabric *f);
+void fabric_retry(Fabric *f);
+
+#endif /* FABRIC_INTERNAL_H */

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a node is to the others: control page, RAM and doorbell lines.  Checks
+ * and maps what a HELLO brings, makes the same for the own node, and answers
+ * the two questions the data path asks: where is this address, ring this line.
+ * Called by member.c and the device.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* A file in memory that can never become shorter than @size. */
+static char *file_fault(int fd, uint64_t size, const char *what)
+{
+    struct stat st;
+    struct statfs sfs;
+    int seals;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        return g_strdup_printf("%s is not a file in memory", what);
+    }
+    if ((uint64_t)st.st_size < size) {
+        return g_strdup_printf("%s is shorter than it says", what);
+    }
+    if (fstatfs(fd, &sfs) < 0 || sfs.f_type == HUGETLBFS_MAGIC) {
+        return g_strdup_printf("%s consists of huge pages: use a memory backend without hugetlb",
+                               what);
+    }
+    seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || !(seals & F_SEAL_SHRINK)) {
+        return g_strdup_printf("%s can shrink: use memory-backend-memfd with seal=on", what);
+    }
+    return NULL;
+}
+
+static char *ram_map(FabricRam *ram, unsigned index)
+{
+    char what[32];
+    char *fault;
+    void *host;
+
+    g_snprintf(what, sizeof(what), "the file of RAM range %u", index);
+    fault = file_fault(ram->fd, ram->fd_offset + ram->size, what);
+    if (fault) {
+        return fault;
+    }
+    host = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd, ram->fd_offset);
+    if (host == MAP_FAILED) {
+        return g_strdup_printf("%s cannot be mapped: %s", what, g_strerror(errno));
+    }
+    ram->host = host;
+    return NULL;
+}
+
+static void ram_unmap(FabricPeer *peer)
+{
+    for (unsigned i = 0; i < peer->n_ram; i++) {
+        if (peer->ram[i].host) {
+            munmap(peer->ram[i].host, peer->ram[i].size);
+            peer->ram[i].host = NULL;
+        }
+    }
+}
+
+static char *line_fault(int fd, unsigned index)
+{
+    char path[32], target[32];
+    ssize_t size;
+    int flags;
+
+    g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    size = readlink(path, target, sizeof(target) - 1);
+    target[size < 0 ? 0 : size] = '\0';
+    if (strcmp(target, "anon_inode:[eventfd]") != 0) {
+        return g_strdup_printf("doorbell line %u is not an eventfd", index);
+    }
+    /* A full counter must not stop the one who rings. */
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || !(flags & O_NONBLOCK)) {
+        return g_strdup_printf("doorbell line %u is an eventfd that blocks", index);
+    }
+    return NULL;
+}
+
+static char *page_map(int fd, const FabricPage **page)
+{
+    char *fault = file_fault(fd, FABRIC_PAGE_SIZE, "the control page");
+    void *host;
+
+    if (fault) {
+        return fault;
+    }
+    host = mmap(NULL, FABRIC_PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+    if (host == MAP_FAILED) {
+        return g_strdup_printf("the control page cannot be mapped: %s", g_strerror(errno));
+    }
+    *page = host;
+    if (__atomic_load_n(&(*page)->magic, __ATOMIC_RELAXED) != FABRIC_PAGE_MAGIC) {
+        return g_strdup("the control page has a wrong magic");
+    }
+    return NULL;
+}
+
+char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello, FabricFds *fds)
+{
+    unsigned next = 1;
+    char *fault;
+
+    *peer = (FabricPeer) {
+        .node = hello->node,
+        .incarnation = hello->incarnation,
+        .n_ram = hello->n_ram,
+        .n_lines = hello->n_lines,
+    };
+    /* All descriptors change hands before the first check can fail. */
+    for (unsigned i = 0; i < peer->n_ram; i++) {
+        peer->ram[i] = hello->ram[i];
+        peer->ram[i].fd = fds->fd[next++];
+    }
+    for (unsigned i = 0; i < peer->n_lines; i++) {
+        peer->lines[i] = fds->fd[next++];
+    }
+    fds->n = 1;
+
+    fault = page_map(fds->fd[0], &peer->page);
+    for (unsigned i = 0; !fault && i < peer->n_ram; i++) {
+        fault = ram_map(&peer->ram[i], i);
+    }
+    for (unsigned i = 0; !fault && i < peer->n_lines; i++) {
+        fault = line_fault(peer->lines[i], i);
+    }
+    fabric_fds_close(fds);
+    if (fault) {
+        fabric_peer_fini(peer);
+    }
+    return fault;
+}
+
+void fabric_peer_fini(FabricPeer *peer)
+{
+    ram_unmap(peer);
+    for (unsigned i = 0; i < peer->n_ram; i++) {
+        close(peer->ram[i].fd);
+    }
+    for (unsigned i = 0; i < peer->n_lines; i++) {
+        close(peer->lines[i]);
+    }
+    if (peer->page) {
+        munmap((void *)peer->page, FABRIC_PAGE_SIZE);
+    }
+    *peer = (FabricPeer) { 0 };
+}
+
+static bool self_page(Fabric *f, GError **error)
+{
+    void *host = MAP_FAILED;
+
+    f->page_fd = memfd_create("sci-control-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (f->page_fd >= 0 && ftruncate(f->page_fd, FABRIC_PAGE_SIZE) == 0) {
+        host = mmap(NULL, FABRIC_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->page_fd, 0);
+    }
+    /* This mapping stays writable; no other can be made so. */
+    if (host == MAP_FAILED ||
+        fcntl(f->page_fd, F_ADD_SEALS,
+              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+        g_set_error(error, FABRIC_ERROR, FABRIC_ERROR_SYSTEM, "cannot make the control page: %s",
+                    g_strerror(errno));
+        if (host != MAP_FAILED) {
+            munmap(host, FABRIC_PAGE_SIZE);
+        }
+        return false;
+    }
+    f->page = host;
+    f->page->magic = FABRIC_PAGE_MAGIC;
+    f->self.page = f->page;
+    return true;
+}
+
+bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
+{
+    char *fault = fabric_ram_fault(config->ram, config->n_ram);
+
+    if (!fault && (config->n_lines < 1 || config->n_lines > FABRIC_LINES_MAX)) {
+        fault = g_strdup_printf("%u doorbell lines, not 1..%u", config->n_lines, FABRIC_LINES_MAX);
+    }
+    if (!fault) {
+        f->self.node = config->node;
+        f->self.n_ram = config->n_ram;
+        f->self.n_lines = config->n_lines;
+        memcpy(f->self.lines, config->lines, config->n_lines * sizeof(int));
+        for (unsigned i = 0; i < config->n_ram; i++) {
+            f->self.ram[i] = config->ram[i];
+            f->self.ram[i].host = NULL;
+        }
+    }
+    for (unsigned i = 0; !fault && i < f->self.n_ram; i++) {
+        fault = ram_map(&f->self.ram[i], i);
+    }
+    for (unsigned i = 0; !fault && i < f->self.n_lines; i++) {
+        fault = line_fault(f->self.lines[i], i);
+    }
+    if (fault) {
+        g_set_error_literal(error, FABRIC_ERROR, FABRIC_ERROR_ARGUMENT, fault);
+        g_free(fault);
+        return false;
+    }
+    return self_page(f, error);
+}
+
+void fabric_self_fini(Fabric *f)
+{
+    ram_unmap(&f->self);
+    if (f->page) {
+        munmap(f->page, FABRIC_PAGE_SIZE);
+    }
+    if (f->page_fd >= 0) {
+        close(f->page_fd);
+    }
+}
+
+void *fabric_ram_host(const FabricPeer *peer, uint64_t guest, uint64_t len)
+{
+    for (unsigned i = 0; i < peer->n_ram; i++) {
+        const FabricRam *ram = &peer->ram[i];
+
+        if (guest >= ram->guest_base && guest - ram->guest_base < ram->size &&
+            len <= ram->size - (guest - ram->guest_base)) {
+            return ram->host + (guest - ram->guest_base);
+        }
+    }
+    return NULL;
+}
+
+bool fabric_ring(Fabric *f, unsigned node, unsigned line)
+{
+    const FabricPeer *peer = fabric_peer(f, node);
+    const uint64_t one = 1;
+
+    if (!peer || line >= peer->n_lines) {
+        return false;
+    }
+    /* EAGAIN: the counter is full, so the line is signalled already. */
+    while (write(peer->lines[line], &one, sizeof(one)) < 0 && errno == EINTR) {
+        continue;
+    }
+    return true;
+}
