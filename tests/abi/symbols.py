@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+#
+# The library exports what its map lists, which is what its header declares;
+# each declaration is in the form of the RSMAPI.  Argument: the library.
+
+import re
+import subprocess
+import sys
+
+from compilers import C_COMPILERS, INCLUDE, ROOT, run
+from tap import Tap
+
+# The parameters of every RSMAPI function that the library has.
+PROTOTYPES = {
+    "rsm_get_controller": "char *, rsmapi_controller_handle_t *",
+    "rsm_release_controller": "rsmapi_controller_handle_t",
+    "rsm_get_controller_attr": "rsmapi_controller_handle_t, rsmapi_controller_attr_t *",
+    "rsm_get_interconnect_topology": "rsm_topology_t **",
+    "rsm_free_interconnect_topology": "rsm_topology_t *",
+    "rsm_memseg_export_create": "rsmapi_controller_handle_t, rsm_memseg_export_handle_t *,"
+    " void *, size_t, uint_t",
+    "rsm_memseg_export_destroy": "rsm_memseg_export_handle_t",
+    "rsm_memseg_export_publish": "rsm_memseg_export_handle_t, rsm_memseg_id_t *,"
+    " rsmapi_access_entry_t [], uint_t",
+    "rsm_memseg_export_unpublish": "rsm_memseg_export_handle_t",
+    "rsm_memseg_import_connect": "rsmapi_controller_handle_t, rsm_node_id_t, rsm_memseg_id_t,"
+    " rsm_permission_t, rsm_memseg_import_handle_t *",
+    "rsm_memseg_import_disconnect": "rsm_memseg_import_handle_t",
+    "rsm_memseg_import_map": "rsm_memseg_import_handle_t, void **, rsm_attribute_t,"
+    " rsm_permission_t, off_t, size_t",
+    "rsm_memseg_import_unmap": "rsm_memseg_import_handle_t",
+    "rsm_memseg_import_init_barrier": "rsm_memseg_import_handle_t, rsm_barrier_type_t,"
+    " rsmapi_barrier_t *",
+    "rsm_memseg_import_open_barrier": "rsmapi_barrier_t *",
+    "rsm_memseg_import_order_barrier": "rsmapi_barrier_t *",
+    "rsm_memseg_import_close_barrier": "rsmapi_barrier_t *",
+    "rsm_memseg_import_destroy_barrier": "rsmapi_barrier_t *",
+    "rsm_intr_signal_post": "void *, uint_t",
+    "rsm_intr_signal_wait": "void *, int",
+}
+RETURNS_NOTHING = {"rsm_free_interconnect_topology"}
+
+
+def mapped():
+    text = (ROOT / "librsm" / "rsm.map").read_text()
+    return set(re.findall(r"^\t(rsm_\w+);", text, re.MULTILINE))
+
+
+def declared():
+    text = (INCLUDE / "rsm" / "rsmapi.h").read_text()
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return set(re.findall(r"^(?:int|void) (rsm_\w+)\(", text, re.MULTILINE))
+
+
+def exported(library):
+    lines = subprocess.run(
+        ["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    symbols = [line.split() for line in lines]
+    return {name.split("@")[0] for _, kind, name in symbols if kind != "A"}
+
+
+def soname(library):
+    text = subprocess.run(
+        ["readelf", "-dW", library], check=True, capture_output=True, text=True
+    ).stdout
+    return re.search(r"soname: \[(.*)\]", text).group(1)
+
+
+def same(tap, name, got, wanted):
+    tap.ok(got == wanted, name, f"missing {wanted - got}, surplus {got - wanted}")
+
+
+tap = Tap()
+same(tap, "the library exports its map", exported(sys.argv[1]), mapped())
+same(tap, "the header declares the map", declared(), mapped())
+same(tap, "every function has its prototype here", set(PROTOTYPES), mapped())
+tap.ok(soname(sys.argv[1]) == "librsm.so.2", "soname is librsm.so.2", soname(sys.argv[1]))
+for function, parameters in PROTOTYPES.items():
+    result = "void" if function in RETURNS_NOTHING else "int"
+    source = f"#include <rsmapi.h>\n{result} (*pointer)({parameters}) = {function};\n"
+    good, said = run(C_COMPILERS[0], source, ["-c", "-std=c99", "-Wall", "-Werror"])
+    tap.ok(good, f"{function}({parameters})", said)
+tap.done()
