@@ -135,7 +135,6 @@ def _add_modules(tree, kern):
     tree.data(f"{base}/modules.dep", ("\n".join(lines) + "\n").encode())
     for conf in sorted(paths.GUEST_DRIVER.rglob("modprobe.d/*.conf")):
         tree.file(f"etc/modprobe.d/{conf.name}", conf)
-    return [p.name for p in kernel.modules(kern) if p.stem not in ours]
 
 
 def _add_host_parts(tree):
@@ -148,7 +147,12 @@ def _add_host_parts(tree):
                 tree.file(f"usr/lib/x86_64-linux-gnu/{path.name}", path.resolve(), 0o755)
     for program in programs:
         _add_program(tree, f"usr/bin/{program.name}", program, own)
-    return [] if library else ["librsm"]
+
+
+def missing(kern):
+    """Parts a complete guest has that are not built yet."""
+    absent = [p.name for p in kernel.modules(kern) if not p.exists()]
+    return absent if host.guest_parts()[0] else absent + ["librsm"]
 
 
 def build(kern):
@@ -158,9 +162,11 @@ def build(kern):
     _add_busybox(tree)
     _add_rootfs(tree)
     _add_program(tree, "usr/sbin/qemu-ga", packages_dir() / "usr/sbin/qemu-ga")
-    missing = _add_modules(tree, kern) + _add_host_parts(tree)
-    if missing:
-        ui.warn(f"not built, so not in the guest: {', '.join(missing)}")
+    _add_modules(tree, kern)
+    _add_host_parts(tree)
+    absent = missing(kern)
+    if absent:
+        ui.warn(f"not built, so not in the guest: {', '.join(absent)}")
     name = f"image-{kern}"
     with steps.locked(name):
         key = steps.key_of(tree.describe())

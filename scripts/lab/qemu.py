@@ -49,14 +49,10 @@ def _suite():
     return where.partition(":")[2] if where.startswith("debian:") else "trixie"
 
 
-def _env():
+def build_env():
     """QEMU needs meson >= 1.5 and pycotap; Debian 12 has neither, so bring them."""
     site = paths.QEMU_TOOLS / "usr/lib/python3/dist-packages"
     return {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def ninja_env():
-    return _env()
 
 
 def _fetch_tools():
@@ -67,7 +63,7 @@ def _fetch_tools():
         steps.mark("qemu-tools", key)
 
 
-def fetch_firmware():
+def _fetch_firmware():
     """BIOS and option ROMs of the same Debian release as QEMU, for -L."""
     key = steps.key_of(_suite())
     if not steps.done("firmware", key):
@@ -184,34 +180,40 @@ def _configure():
     shutil.rmtree(paths.QEMU, ignore_errors=True)
     paths.QEMU.mkdir(parents=True)
     ui.run("qemu: configure", [paths.QEMU_SRC / "configure", *options], "qemu-configure",
-           env=_env(), cwd=paths.QEMU)
+           env=build_env(), cwd=paths.QEMU)
     steps.mark("qemu-configure", key)
 
 
 def qtests():
     """(name, executable) of our tests in QEMU's build, as meson knows them."""
     meson = paths.QEMU / "pyvenv" / "bin" / "meson"
-    tests = json.loads(ui.output([meson, "introspect", "--tests", paths.QEMU], env=_env()))
+    tests = json.loads(ui.output([meson, "introspect", "--tests", paths.QEMU], env=build_env()))
     ours = paths.QEMU / "tests" / "qtest" / "sci"
     return [(t["name"], pathlib.Path(t["cmd"][0])) for t in tests
             if t["cmd"] and pathlib.Path(t["cmd"][0]).is_relative_to(ours)]
 
 
 def _ninja(label, log, targets):
-    ui.run(label, ["ninja", "-j", paths.JOBS, *targets], log, env=_env(), cwd=paths.QEMU)
+    ui.run(label, ["ninja", "-j", paths.JOBS, *targets], log, env=build_env(), cwd=paths.QEMU)
 
 
-def build(with_tests=False):
-    """Bring qemu-system-x86_64 up to date; seconds after an edit of the device."""
+def prepare():
+    """Have the source, its build tools and the firmware; or a current copy."""
     with steps.locked("qemu"):
         if origin().startswith("debian:"):
             _fetch_source()
         else:
             _copy_source()
+        _fetch_firmware()
+
+
+def build(with_tests=False):
+    """Bring qemu-system-x86_64 up to date; seconds after an edit of the device."""
+    prepare()
+    with steps.locked("qemu"):
         _hook()
         _configure()
         _ninja("qemu: compile", "qemu", ["qemu-system-x86_64"])
-        fetch_firmware()
         if with_tests:
             targets = sorted({str(exe.relative_to(paths.QEMU)) for _, exe in qtests()})
             if targets:

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Processes known by pid and start time, so that a reused pid is never hit."""
+import os
+import select
+import signal
+
+
+def start_time(pid):
+    """When PID started, in clock ticks since boot; None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def boot_id():
+    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as f:
+        return f.read().strip()
+
+
+def identity(pid):
+    return {"pid": pid, "start": start_time(pid), "boot": boot_id()}
+
+
+def alive(who):
+    """Whether the process that identity() described still runs."""
+    return who is not None and who["boot"] == boot_id() and \
+        start_time(who["pid"]) == who["start"] is not None
+
+
+def kill(who, signo=signal.SIGKILL, deadline=10):
+    """Signal the process and wait for its end; False if it outlives DEADLINE."""
+    if who is None or who["boot"] != boot_id():
+        return True
+    try:
+        pidfd = os.pidfd_open(who["pid"])
+    except ProcessLookupError:
+        return True
+    try:
+        # The pidfd pins the pid: what is checked now is what gets the signal.
+        if not alive(who):
+            return True
+        signal.pidfd_send_signal(pidfd, signo)
+        return bool(select.select([pidfd], [], [], deadline)[0])
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(pidfd)

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Harness of tests/guest and tests/pair: a private lab, commands, verdicts.
+
+A test file lists functions that take the lab and raise if their expectation
+does not hold; main() boots the nodes, runs them, prints TAP and tears all
+down. See docs/testing.md.
+"""
+import contextlib
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+
+from . import job, lab as lab_module, node as node_module, paths, ui
+
+BAD_LOG = re.compile(
+    r"WARNING:|\bBUG:|Oops|Call Trace|KASAN|KCSAN|UBSAN|Kernel panic|general protection|"
+    r"possible (circular|recursive) locking|suspicious RCU|inconsistent lock state|"
+    r"sleeping function called|refcount_t|unreferenced object|blocked for more than|"
+    r"soft lockup|rcu_preempt detected|list_(add|del) corruption")
+
+
+class Skip(Exception):
+    """The test cannot run here; the text says why."""
+
+
+def wait_for(condition, deadline=10, what="condition"):
+    """Wait until CONDITION() is true; its value. Fails after DEADLINE seconds."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} not true within {deadline} s")
+        time.sleep(0.02)
+
+
+class Process:
+    """A command that runs on in a node while the test does something else."""
+
+    def __init__(self, node, argv):
+        read_end, self.stdin = os.pipe()
+        self.text = {"out": "", "err": ""}
+        try:
+            self.job = job.Job(node, argv, read_end)
+        except BaseException:
+            os.close(read_end)
+            os.close(self.stdin)
+            raise
+        self.read_end = read_end
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close_input()
+        self.job.__exit__()
+        os.close(self.read_end)
+
+    def _sink(self, stream, data):
+        self.text[stream] += data.decode(errors="replace")
+
+    @property
+    def out(self):
+        """All it has printed so far."""
+        if self.job.status is None:
+            self.job.poll(self._sink)
+        return self.text["out"]
+
+    @property
+    def err(self):
+        self.out    # reads both
+        return self.text["err"]
+
+    def feed(self, text):
+        os.write(self.stdin, text.encode())
+
+    def close_input(self):
+        with contextlib.suppress(OSError):
+            os.close(self.stdin)
+        self.stdin = -1
+
+    def expect(self, pattern, deadline=20):
+        """Wait until PATTERN (a regular expression) is in its output; the match."""
+        try:
+            return wait_for(lambda: re.search(pattern, self.out), deadline, f"output {pattern!r}")
+        except AssertionError as e:
+            raise AssertionError(f"{e}; output: {self.out[-400:]!r}; "
+                                 f"errors: {self.err[-400:]!r}") from None
+
+    def running(self):
+        self.out    # takes the status
+        return self.job.status is None
+
+    def signal(self, name):
+        self.job.signal(name)
+
+    def wait(self, deadline=30):
+        """Exit status (128 + signal if it was killed)."""
+        return self.job.wait(self._sink, time.monotonic() + deadline)
+
+
+class TestNode(node_module.Node):
+    """A node with the verbs of a test."""
+
+    def run(self, *argv, stdin=None, timeout=60):
+        """(status, stdout, stderr) of a command."""
+        return job.run(self, list(argv), stdin, timeout)
+
+    def check(self, *argv, stdin=None, timeout=60):
+        """Standard output of a command that must end with 0."""
+        status, out, err = self.run(*argv, stdin=stdin, timeout=timeout)
+        if status:
+            raise AssertionError(f"{self.name}: {' '.join(argv)} ended with {status}: "
+                                 f"{(err or out).strip()[-600:]}")
+        return out
+
+    def spawn(self, *argv):
+        return Process(self, list(argv))
+
+    def kill(self):
+        """The node dies as by a power cut."""
+        self.stop(signal.SIGKILL)
+
+    def qmp(self, command, **arguments):
+        with self.monitor() as monitor:
+            return monitor.call(command, **arguments)
+
+    def dmesg(self):
+        return self.check("dmesg")
+
+    def log(self):
+        """Kernel log of all boots of this node, also of a dead one."""
+        return self.kernel_log.read_text(encoding="utf-8", errors="replace")
+
+
+class TestLab(lab_module.Lab):
+    """Private lab; lines of kernel logs that match `allowed` are expected."""
+
+    node_class = TestNode
+
+    def __init__(self, count):
+        super().__init__(lab_module.private_dir(), owned=True)
+        self.count = count
+        self.allowed = []
+
+    def boot(self):
+        kern = os.environ.get("RSMLAB_KERNEL", paths.default_kernel())
+        lab_module.check_built(kern)
+        self.start(self.count, kern)
+
+    def heal(self):
+        """Start nodes again that the test before left dead."""
+        dead = [n for n in self.nodes if not n.alive()]
+        for n in dead:
+            n.restart()
+        for n in dead:
+            n.wait_ready()
+
+    def bad_log_lines(self):
+        bad = []
+        for n in self.nodes:
+            for line in n.log().splitlines():
+                if BAD_LOG.search(line) and not any(re.search(a, line) for a in self.allowed):
+                    bad.append(f"{n.name}: {line}")
+        return bad
+
+
+def _comment(text):
+    for line in text.splitlines():
+        print(f"# {line}")
+
+
+def _run_one(number, name, function, *args):
+    """One TAP point; whether it passed (None: skipped)."""
+    try:
+        function(*args)
+    except Skip as e:
+        print(f"ok {number} - {name} # SKIP {e}", flush=True)
+        return None
+    except KeyboardInterrupt:
+        raise
+    except Exception as e:      # any error in a test is a failed test
+        known = isinstance(e, (AssertionError, ui.Failure, TimeoutError))
+        _comment(str(e) or repr(e))
+        _comment("" if known and str(e) else traceback.format_exc())
+        print(f"not ok {number} - {name}", flush=True)
+        return False
+    print(f"ok {number} - {name}", flush=True)
+    return True
+
+
+def _logs_are_clean(lab):
+    bad = lab.bad_log_lines()
+    if bad:
+        raise AssertionError("\n".join(bad[:40]))
+
+
+def _healed(function, lab):
+    lab.heal()
+    function(lab)
+
+
+def _on_signal(_signo, _frame):
+    raise KeyboardInterrupt
+
+
+def main(tests, nodes=2, argv=None):
+    """Run TESTS (functions of the lab) with NODES nodes; exits 0, 1 or 77.
+
+    Names on the command line select tests.
+    """
+    wanted = sys.argv[1:] if argv is None else argv
+    unknown = set(wanted) - {t.__name__ for t in tests}
+    if unknown:
+        sys.exit(f"no such test: {', '.join(sorted(unknown))}")
+    tests = [t for t in tests if not wanted or t.__name__ in wanted]
+    signal.signal(signal.SIGTERM, _on_signal)
+    signal.signal(signal.SIGHUP, _on_signal)
+    # Everything but TAP goes to stderr; TAP is what stdout is for.
+    tap, sys.stdout = sys.stdout, sys.stderr
+    lab = TestLab(nodes)
+    try:
+        lab.boot()
+        sys.stdout = tap
+        print(f"1..{len(tests) + 1}", flush=True)
+        verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]
+        verdicts.append(_run_one(len(tests) + 1, "kernel_logs_stay_clean", _logs_are_clean, lab))
+    except ui.Failure as e:
+        sys.stdout = tap
+        print(f"Bail out! {str(e).splitlines()[0]}")
+        _comment(str(e))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        lab.remove()
+    if False in verdicts:
+        sys.exit(1)
+    sys.exit(77 if all(v is None for v in verdicts[:-1]) and tests else 0)

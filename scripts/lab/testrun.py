@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""`test`: build everything, run the suites through meson, count TAP points."""
+import os
+import subprocess
+import sys
+
+from . import host, image, kernel, paths, prepare, qemu, tap, ui
+
+# Quick ones first: a broken tree is known within seconds.
+SUITES = ("unit", "abi", "lab", "qtest", "guest", "pair")
+
+
+def _meson(label, meson, builddir, args, tally, env=None):
+    """Run `meson test`, show its lines, add what its log says to TALLY."""
+    base = f"rsmlab-{label}"
+    log = builddir / "meson-logs" / f"{base}.json"
+    log.unlink(missing_ok=True)
+    argv = [str(a) for a in (meson, "test", "-C", builddir, "--no-rebuild", "--logbase", base,
+                             "--print-errorlogs", *args)]
+    ui.say(f"== {label}")
+    with ui.child(argv, env=dict(os.environ, **(env or {})), stdin=subprocess.DEVNULL,
+                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as proc:
+        for line in proc.stdout:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+        code = proc.wait()
+    before = len(tally.failures)
+    if not log.exists():
+        # Meson says "No suitable tests defined." and writes no log.
+        tally.add("failed" if code else "skipped", f"{label}: meson test ran nothing")
+        return
+    tap.add_meson_log(tally, log)
+    if code and len(tally.failures) == before:
+        tally.add("failed", f"{label}: meson test ended with status {code}")
+    for name in tally.failures[before:]:
+        ui.say(f"FAILED {name} (log: {log.with_suffix('.txt')})")
+
+
+def _run_suite(suite, tally):
+    if suite == "qtest":
+        names = [name for name, _ in qemu.qtests()]
+        if names:
+            _meson("qtest", paths.QEMU / "pyvenv" / "bin" / "meson", paths.QEMU, names, tally,
+                   qemu.build_env())
+        else:
+            tally.add("skipped", "qtest")
+        return
+    _meson(suite, "meson", paths.HOST, ["--suite", suite], tally)
+    if suite == "unit":
+        _meson("unit-sanitized", "meson", paths.HOST_SAN, ["--suite", suite], tally)
+
+
+def _build(suites, kern):
+    lab_needed = {"guest", "pair"} & set(suites)
+    prepare.setup(kern)
+    if lab_needed or "qtest" in suites:
+        qemu.build(with_tests="qtest" in suites)
+    host.build()
+    if "unit" in suites:
+        host.build_sanitized()
+    if lab_needed:
+        kernel.build(kern)
+        image.build(kern)
+
+
+def main(args):
+    suites = [s for s in SUITES if s in (args.suite or SUITES)]
+    tally = tap.Tally()
+    try:
+        _build(suites, args.kernel)
+    except ui.Failure as e:
+        ui.warn(str(e))
+        tally.add("failed", "build")
+        suites = []
+    os.environ["RSMLAB_KERNEL"] = args.kernel
+    for suite in suites:
+        _run_suite(suite, tally)
+    for name in tally.failures:
+        ui.say(f"failed: {name}")
+    ui.say(str(tally))
+    return 1 if tally.failures or not tally.count["passed"] else 0
