@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The inbound table: SCI offsets of this node and the pages that peers reach
+ * through them.  Owns the offset space, the directory, the leaves and the keys.
+ * Called by the kernel agent (sci_export_*) and for the rings.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Peers' adapters read the directory and the leaves at any time.  A leaf stays
+ * until teardown: a peer may look up an offset that is long taken back.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "sci.h"
+
+static unsigned int export_space;
+module_param(export_space, uint, 0444);
+MODULE_PARM_DESC(export_space, "Address space for exports, in MiB (0 = four times the RAM)");
+
+struct sci_export {
+	unsigned long first;	/* SCI pages */
+	unsigned long count;
+	u16 row;
+};
+
+/* A run of SCI pages, or -ENOSPC. */
+long sci_inbound_alloc(struct sci_inbound *in, unsigned long count)
+{
+	unsigned long first;
+
+	lockdep_assert_held(&in->lock);
+	if (count > in->pages)
+		return -ENOSPC;
+	first = bitmap_find_next_zero_area(in->map, in->pages, SCI_RING_PAGES, count, 0);
+	if (first >= in->pages)
+		return -ENOSPC;
+	bitmap_set(in->map, first, count);
+	in->used += count;
+	return first;
+}
+
+/* Only after an invalidation, or if no entry was ever written. */
+void sci_inbound_free(struct sci_inbound *in, unsigned long first, unsigned long count)
+{
+	lockdep_assert_held(&in->lock);
+	bitmap_clear(in->map, first, count);
+	in->used -= count;
+}
+
+/* Make sure that entries for these SCI pages exist. */
+int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned long count)
+{
+	unsigned long last = (first + count - 1) / SCI_LEAF_ENTRIES;
+	unsigned long d;
+	void *leaf;
+
+	lockdep_assert_held(&in->lock);
+	for (d = first / SCI_LEAF_ENTRIES; d <= last; d++) {
+		if (in->leaf[d])
+			continue;
+		leaf = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!leaf)
+			return -ENOMEM;
+		in->leaf[d] = leaf;
+		/* The zeroes before the pointer; partner: the lookup in a peer's adapter. */
+		dma_wmb();
+		WRITE_ONCE(in->dir[d], cpu_to_le64(virt_to_phys(leaf) | SCI_DIR_PRESENT));
+	}
+	return 0;
+}
+
+static struct sci_inbound_entry *sci_inbound_entry(struct sci_inbound *in, unsigned long page)
+{
+	return &in->leaf[page / SCI_LEAF_ENTRIES][page % SCI_LEAF_ENTRIES];
+}
+
+void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phys, u32 key,
+		     u16 row)
+{
+	struct sci_inbound_entry *entry = sci_inbound_entry(in, page);
+
+	entry->key = cpu_to_le32(key);
+	WRITE_ONCE(entry->access, cpu_to_le16(row));
+	/* Key, row number and row before the page; partner: the lookup in a peer's adapter. */
+	dma_wmb();
+	WRITE_ONCE(entry->page, cpu_to_le64(phys | SCI_INBOUND_READ | SCI_INBOUND_WRITE));
+}
+
+static u32 sci_inbound_key(struct sci_inbound *in)
+{
+	lockdep_assert_held(&in->lock);
+	return in->next_key ? in->next_key++ : 0;
+}
+
+/* All that an export needs before its entries can be written. */
+static int sci_export_reserve(struct sci_device *sd, struct sci_export *export, u32 *key)
+{
+	struct sci_inbound *in = &sd->inbound;
+	long first;
+	int ret;
+
+	mutex_lock(&in->lock);
+	first = sci_inbound_alloc(in, export->count);
+	if (first < 0) {
+		ret = first;
+		goto unlock;
+	}
+	export->first = first;
+	ret = sci_inbound_leaves(in, export->first, export->count);
+	if (ret)
+		goto free_pages;
+	*key = sci_inbound_key(in);
+	if (!*key) {
+		ret = -ENOSPC;
+		goto free_pages;
+	}
+	mutex_unlock(&in->lock);
+	return 0;
+
+free_pages:
+	sci_inbound_free(in, export->first, export->count);
+unlock:
+	mutex_unlock(&in->lock);
+	return ret;
+}
+
+int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
+		       const struct rsmka_access *access, struct rsmka_address *address,
+		       void **handle)
+{
+	struct sci_device *sd = adapter;
+	struct sci_export *export;
+	unsigned long i;
+	int ret;
+	u32 key;
+
+	if (!nr_pages)
+		return -EINVAL;
+	export = kzalloc(sizeof(*export), GFP_KERNEL);
+	if (!export)
+		return -ENOMEM;
+	export->count = nr_pages;
+
+	ret = sci_access_get(sd, access);
+	if (ret < 0)
+		goto free_export;
+	export->row = ret;
+	ret = sci_export_reserve(sd, export, &key);
+	if (ret)
+		goto put_row;
+
+	for (i = 0; i < nr_pages; i++)
+		sci_inbound_set(&sd->inbound, export->first + i, page_to_phys(pages[i]), key,
+				export->row);
+	address->offset = (u64)export->first * SCI_PAGE_SIZE;
+	address->key = key;
+	*handle = export;
+	return 0;
+
+put_row:
+	sci_access_put(sd, export->row);
+free_export:
+	kfree(export);
+	return ret;
+}
+
+/* Mappings that exist keep their rights, so no peer is asked. */
+int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access)
+{
+	struct sci_device *sd = adapter;
+	struct sci_export *export = handle;
+	u16 old = export->row;
+	unsigned long i;
+	int ret;
+
+	ret = sci_access_get(sd, access);
+	if (ret < 0)
+		return ret;
+	export->row = ret;
+	/* The row before its number; partner: the lookup in a peer's adapter. */
+	dma_wmb();
+	for (i = export->first; i < export->first + export->count; i++)
+		WRITE_ONCE(sci_inbound_entry(&sd->inbound, i)->access, cpu_to_le16(export->row));
+	sci_access_put(sd, old);
+	return 0;
+}
+
+void sci_export_unpublish(void *adapter, void *handle)
+{
+	struct sci_device *sd = adapter;
+	struct sci_export *export = handle;
+	unsigned long i;
+
+	for (i = export->first; i < export->first + export->count; i++)
+		WRITE_ONCE(sci_inbound_entry(&sd->inbound, i)->page, 0);
+	sci_access_put(sd, export->row);
+	sci_inval_range(sd, export->first, export->count);
+
+	mutex_lock(&sd->inbound.lock);
+	sci_inbound_free(&sd->inbound, export->first, export->count);
+	mutex_unlock(&sd->inbound.lock);
+	kfree(export);
+}
+
+static unsigned long sci_inbound_dirs(void)
+{
+	u64 mib = export_space ?: 4 * (((u64)totalram_pages() << PAGE_SHIFT) >> 20);
+
+	/* One directory entry per MiB, the first for the rings. */
+	return clamp_t(u64, mib, 1024, SCI_DIR_MAX - 1) + 1;
+}
+
+/* By devres, after the adapter was disabled: no peer reads the tables any more. */
+static void sci_inbound_exit(void *data)
+{
+	struct sci_device *sd = data;
+	struct sci_inbound *in = &sd->inbound;
+	unsigned long dirs = in->pages / SCI_LEAF_ENTRIES;
+	unsigned long d;
+
+	for (d = 0; in->leaf && d < dirs; d++)
+		free_page((unsigned long)in->leaf[d]);
+	kvfree(in->leaf);
+	kvfree(in->map);
+	kvfree(in->row_use);
+	if (in->rows)
+		free_pages_exact(in->rows, SCI_ACCESS_ROWS * sizeof(*in->rows));
+	if (in->dir)
+		free_pages_exact(in->dir, dirs * sizeof(*in->dir));
+}
+
+int sci_inbound_init(struct sci_device *sd)
+{
+	struct sci_inbound *in = &sd->inbound;
+	unsigned long dirs = sci_inbound_dirs();
+	int ret;
+
+	in->pages = dirs * SCI_LEAF_ENTRIES;
+	in->next_key = 1;
+	ret = devm_add_action(&sd->pdev->dev, sci_inbound_exit, sd);
+	if (ret)
+		return ret;
+	in->dir = alloc_pages_exact(dirs * sizeof(*in->dir), GFP_KERNEL | __GFP_ZERO);
+	in->rows = alloc_pages_exact(SCI_ACCESS_ROWS * sizeof(*in->rows), GFP_KERNEL | __GFP_ZERO);
+	in->row_use = kvcalloc(SCI_ACCESS_ROWS, sizeof(*in->row_use), GFP_KERNEL);
+	in->map = kvcalloc(BITS_TO_LONGS(in->pages), sizeof(*in->map), GFP_KERNEL);
+	in->leaf = kvcalloc(dirs, sizeof(*in->leaf), GFP_KERNEL);
+	if (!in->dir || !in->rows || !in->row_use || !in->map || !in->leaf)
+		return -ENOMEM;
+
+	writeq(virt_to_phys(in->dir), sd->csr + SCI_REG_INBOUND_BASE_LO);
+	writeq(virt_to_phys(in->rows), sd->csr + SCI_REG_ACCESS_BASE_LO);
+	sci_write(sd, SCI_REG_INBOUND_COUNT, dirs);
+	sci_write(sd, SCI_REG_ACCESS_COUNT, SCI_ACCESS_ROWS);
+	return 0;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Invalidation: take SCI pages back from all peers and wait until they have
+ * let go.  Called with the table entries already cleared; woken by irq.c.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Waiting lasts as long as the slowest living peer, and a peer may be halted
+ * in a debugger: all waits are idle ones, which no hung task detector counts.
+ */
+#include "sci.h"
+
+/* An adapter that is gone reads all ones and has no peers. */
+static bool sci_inval_busy(struct sci_device *sd)
+{
+	u32 status = sci_read(sd, SCI_REG_STATUS);
+
+	return status != U32_MAX && status & SCI_STATUS_INVAL_BUSY;
+}
+
+/* Wait until no peer reaches what was invalidated or disabled. */
+void sci_inval_settle(struct sci_device *sd)
+{
+	wait_event_idle(sd->inval.wait, !sci_inval_busy(sd));
+}
+
+void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
+{
+	struct sci_inval *inval = &sd->inval;
+
+	wait_event_idle(inval->wait, !test_and_set_bit_lock(0, &inval->claimed));
+
+	/* From here on rows that become unused wait for the next invalidation. */
+	mutex_lock(&sd->inbound.lock);
+	inval->started++;
+	mutex_unlock(&sd->inbound.lock);
+
+	writeq(first, sd->csr + SCI_REG_INVAL_FIRST_LO);
+	writeq(count, sd->csr + SCI_REG_INVAL_COUNT_LO);
+	/* Orders the cleared entries before the start, which peers act on. */
+	sci_write(sd, SCI_REG_INVAL_START, 1);
+	sci_inval_settle(sd);
+
+	mutex_lock(&sd->inbound.lock);
+	inval->completed = inval->started;
+	mutex_unlock(&sd->inbound.lock);
+
+	clear_bit_unlock(0, &inval->claimed);
+	wake_up_all(&inval->wait);
+}
+
+void sci_inval_interrupt(struct sci_device *sd)
+{
+	wake_up_all(&sd->inval.wait);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the adapter driver share: the state of one adapter and of
+ * one peer, and the functions between the files.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Locks, in the order in which they nest:
+ *
+ *   inval.claimed    (bit, slept on)  one invalidation at a time
+ *   inbound.lock     (mutex)  SCI offsets, leaves, access rows, keys
+ *   att.lock         (mutex)  granules, ATT entries, ATT_EXPECT/COMMIT/FAILED
+ *   tx.lock          (spinlock)  the sending side of one ring
+ *
+ * The state of peers, other than their tx, belongs to the ordered workqueue:
+ * only its work items change it, and they call all events of the agent.
+ */
+#ifndef SCI_H
+#define SCI_H
+
+#include <linux/bitmap.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <sci_regs.h>
+
+#include "../rsm/controller.h"
+#include "ring.h"
+
+/* The last granules of the window are the rings of the nodes, the others are for imports. */
+#define SCI_ATT_IMPORTS		(SCI_ATT_ENTRIES - SCI_NODES)
+#define SCI_ATT_RING(node)	(SCI_ATT_IMPORTS + (node))
+
+/* The first SCI pages are the rings, the others are for exports. */
+#define SCI_RING_PAGES		SCI_NODES
+static_assert(SCI_RING_PAGES % SCI_LEAF_ENTRIES == 0);
+
+#define SCI_RING_LINE		0	/* doorbell line */
+#define SCI_ACCESS_ROWS		4096
+#define SCI_ERROR_KINDS		7
+static_assert(SCI_ERROR_ALL == (1 << SCI_ERROR_KINDS) - 1);
+
+static_assert(PAGE_SIZE == SCI_PAGE_SIZE);
+
+/* What an ATT entry, or a run of them, is to map. */
+struct sci_target {
+	u32 node;
+	u32 incarnation;
+	u32 key;
+	u64 offset;		/* SCI offset, page aligned */
+	unsigned long pages;
+	bool write;
+};
+
+struct sci_att {
+	struct mutex lock;	/* guards granules, the entries and the commit registers */
+	DECLARE_BITMAP(granules, SCI_ATT_IMPORTS);
+};
+
+/* The use of one access row; the row itself is in the table that peers read. */
+struct sci_row_use {
+	u32 refs;		/* exports and rings that name the row */
+	u64 free_after;		/* unused: the invalidation that must be complete before reuse */
+};
+
+struct sci_inbound {
+	struct mutex lock;	/* guards all below, and inval.started/completed */
+	unsigned long pages;	/* SCI pages that the directory covers */
+	unsigned long used;
+	unsigned long *map;	/* one bit per SCI page: taken */
+	__le64 *dir;
+	struct sci_inbound_entry **leaf;	/* as dir; once set, constant until teardown */
+	struct sci_access_row *rows;
+	struct sci_row_use *row_use;
+	int row_top;		/* rows beyond were never used */
+	u32 next_key;		/* 0 = all used up */
+};
+
+struct sci_inval {
+	wait_queue_head_t wait;	/* claimed was cleared, or the device is done */
+	unsigned long claimed;	/* bit 0: somebody uses the INVAL registers */
+	u64 started;
+	u64 completed;
+};
+
+/* The sending side of the ring into which we write at a peer. */
+struct sci_tx {
+	spinlock_t lock;	/* guards all below, and the order of messages */
+	struct sci_ring *ring;	/* in the window; NULL = not mapped */
+	bool up;		/* the connection stands: messages may be put */
+	u32 incarnation;	/* of the peer, while mapped */
+	u32 producer;
+	u32 revokes;		/* of the peer's slot, when the mapping was last known good */
+	wait_queue_head_t wait;	/* senders: room in the ring, or up has changed */
+};
+
+enum sci_peer_state {
+	SCI_PEER_DOWN,
+	SCI_PEER_CONNECTING,	/* enabled; rings are being set up */
+	SCI_PEER_UP,		/* as the agent was told */
+};
+
+struct sci_peer {
+	struct sci_device *sd;
+	u32 node;
+	enum sci_peer_state state;
+	u32 incarnation;
+	u32 changes;		/* of the slot, when it was last looked at */
+	u32 broken;		/* incarnation that broke the protocol; 0 = none */
+	u32 session;		/* ours; while not DOWN, not 0 */
+	u32 peer_session;	/* theirs, 0 = not seen */
+	struct sci_ring *ring;	/* the ring into which the peer writes */
+	u16 row;		/* access row of that ring */
+	u32 consumer;
+	struct sci_tx tx;
+};
+
+struct sci_device {
+	struct pci_dev *pdev;
+	int unit;
+	char name[16];
+	u32 node;
+	u32 incarnation;
+	u32 granule;		/* bytes of window per ATT entry */
+
+	void __iomem *csr;
+	u8 *window;
+	phys_addr_t window_phys;
+	u64 window_size;
+	const char *window_type;
+	const u8 *status;
+	phys_addr_t status_phys;
+
+	struct sci_att att;
+	struct sci_inbound inbound;
+	struct sci_inval inval;
+	atomic_t errors[SCI_ERROR_KINDS];	/* times each bit of SCI_REG_ERROR was set */
+
+	struct rsmka_controller *controller;
+	struct workqueue_struct *wq;	/* ordered */
+	struct work_struct peer_work;	/* slots have changed: events */
+	struct work_struct ring_work;	/* a doorbell: rings */
+	DECLARE_BITMAP(events, SCI_NODES);	/* atomic: slots that have changed */
+	DECLARE_BITMAP(active, SCI_NODES);	/* peers that are not DOWN */
+	struct sci_peer *peers[SCI_NODES];	/* once set, constant until teardown */
+	bool stopping;		/* all peers go down and stay so */
+
+	struct dentry *debugfs;
+};
+
+static inline u32 sci_read(struct sci_device *sd, u32 reg)
+{
+	return readl(sd->csr + reg);
+}
+
+static inline void sci_write(struct sci_device *sd, u32 reg, u32 value)
+{
+	writel(value, sd->csr + reg);
+}
+
+static inline const struct sci_peer_slot *sci_slot(struct sci_device *sd, u32 node)
+{
+	return (const struct sci_peer_slot *)(sd->status + SCI_STATUS_SLOT(node));
+}
+
+/* window.c */
+int sci_window_map(struct sci_device *sd);
+
+/* att.c */
+int sci_att_set(struct sci_device *sd, u32 first, const struct sci_target *target);
+void sci_att_clear(struct sci_device *sd, u32 first, u32 count);
+u32 sci_att_state(struct sci_device *sd, u32 entry);
+int sci_att_alloc(struct sci_att *att, u32 count);
+void sci_att_free(struct sci_att *att, u32 first, u32 count);
+int sci_import_map(void *adapter, u32 node, u32 incarnation, const struct rsmka_address *address,
+		   unsigned long nr_pages, bool write, phys_addr_t *phys, void **handle);
+void sci_import_unmap(void *adapter, void *handle);
+bool sci_import_mapped(void *adapter, void *handle);
+
+/* access.c */
+int sci_access_get(struct sci_device *sd, const struct rsmka_access *access);
+void sci_access_put(struct sci_device *sd, u16 row);
+
+/* inbound.c */
+int sci_inbound_init(struct sci_device *sd);
+long sci_inbound_alloc(struct sci_inbound *in, unsigned long count);
+void sci_inbound_free(struct sci_inbound *in, unsigned long first, unsigned long count);
+int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned long count);
+void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phys, u32 key,
+		     u16 row);
+int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
+		       const struct rsmka_access *access, struct rsmka_address *address,
+		       void **handle);
+int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access);
+void sci_export_unpublish(void *adapter, void *handle);
+
+/* inval.c */
+void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
+void sci_inval_settle(struct sci_device *sd);
+void sci_inval_interrupt(struct sci_device *sd);
+
+/* ring.c */
+void sci_ring_doorbell(struct sci_device *sd, u32 node);
+int sci_ring_publish(struct sci_peer *peer);
+int sci_ring_open(struct sci_peer *peer);
+bool sci_ring_intact(struct sci_peer *peer);
+bool sci_ring_intact_locked(struct sci_peer *peer);
+void sci_ring_hello(struct sci_peer *peer);
+void sci_ring_bye(struct sci_peer *peer);
+void sci_ring_up(struct sci_peer *peer);
+void sci_ring_down(struct sci_peer *peer);
+void sci_ring_close(struct sci_peer *peer);
+u64 sci_ring_session(struct sci_peer *peer);
+u64 sci_ring_expected(struct sci_peer *peer);
+bool sci_ring_sane(struct sci_peer *peer);
+
+/* message.c */
+int sci_message_drain(struct sci_peer *peer);
+int sci_message_send(void *adapter, u32 node, u32 incarnation, const void *data, size_t length,
+		     bool interruptible);
+
+/* peer.c */
+int sci_peer_init(struct sci_device *sd);
+void sci_peer_start(struct sci_device *sd);
+void sci_peer_stop(struct sci_device *sd);
+
+/* irq.c */
+int sci_irq_init(struct sci_device *sd);
+
+/* agent.c */
+int sci_agent_register(struct sci_device *sd);
+
+/* debugfs.c */
+int sci_debugfs_add(struct sci_device *sd);
+void sci_debugfs_init(void);
+void sci_debugfs_exit(void);
+
+#endif /* SCI_H */
