@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Peers: follow the slots of the status pages and the sessions in the rings,
+ * set the rings up both ways, tell the agent who is up and who is down.  Woken
+ * by irq.c; all of it runs in the adapter's ordered workqueue, so the events of
+ * a peer reach the agent one at a time and in order.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * How two adapters meet.  Each one, when the other's slot turns UP:
+ *  1. publishes the ring for the other (once) and rings its doorbell,
+ *  2. maps the other's ring.  If that is not there yet, it waits: the other
+ *     rings after it has published, and every doorbell leads to another try,
+ *  3. says hello: writes its session, rings.  It says hello again when it
+ *     has seen the session of the other,
+ *  4. is up when the other's hello names both sessions.
+ * A side that loses the connection while both adapters stay up (the link
+ * flapped, the ring was revoked) starts again at 1 with a new session; the other one sees the
+ * new session and follows, keeping its own.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "sci.h"
+
+static void sci_peer_disconnect(struct sci_peer *peer)
+{
+	sci_ring_down(peer);
+	if (peer->state == SCI_PEER_UP)
+		rsmka_peer_down(peer->sd->controller, peer->node);
+	peer->state = SCI_PEER_CONNECTING;
+	peer->peer_session = 0;
+}
+
+static void sci_peer_down(struct sci_peer *peer)
+{
+	if (peer->state == SCI_PEER_DOWN)
+		return;
+	sci_peer_disconnect(peer);
+	sci_ring_close(peer);
+	peer->state = SCI_PEER_DOWN;
+	__clear_bit(peer->node, peer->sd->active);
+}
+
+/* Until it comes with another incarnation, this peer does not exist. */
+static void sci_peer_break(struct sci_peer *peer, const char *what)
+{
+	dev_warn(&peer->sd->pdev->dev, "node %u: %s; ignored until its adapter is enabled anew\n",
+		 peer->node, what);
+	peer->broken = peer->incarnation;
+	sci_ring_bye(peer);
+	sci_peer_down(peer);
+}
+
+static void sci_peer_up(struct sci_peer *peer, u32 incarnation)
+{
+	int ret;
+
+	if (peer->broken == incarnation)
+		return;
+	ret = sci_ring_publish(peer);
+	if (ret) {
+		dev_warn(&peer->sd->pdev->dev, "node %u: cannot set up its ring: %d\n", peer->node,
+			 ret);
+		return;
+	}
+	peer->incarnation = incarnation;
+	peer->session = peer->session % (SCI_SESSION_BYE - 1) + 1;
+	peer->peer_session = 0;
+	peer->state = SCI_PEER_CONNECTING;
+	__set_bit(peer->node, peer->sd->active);
+	sci_ring_doorbell(peer->sd, peer->node);
+}
+
+/* Whether the ring at the peer is mapped; tries to, if it is not. */
+static bool sci_peer_reach(struct sci_peer *peer)
+{
+	int ret;
+
+	if (peer->tx.ring) {
+		if (sci_ring_intact(peer))
+			return true;
+		sci_peer_down(peer);
+		sci_peer_up(peer, peer->incarnation);
+	}
+	ret = sci_ring_open(peer);
+	if (ret == -EPROTO)
+		sci_peer_break(peer, "has no message ring of our kind");
+	else if (ret == -ENOSPC)
+		dev_warn_ratelimited(&peer->sd->pdev->dev,
+				     "node %u: the host has no room to map its ring\n", peer->node);
+	if (ret)
+		return false;
+	sci_ring_hello(peer);
+	return true;
+}
+
+/* Do what can be done towards UP, or away from it. */
+static void sci_peer_advance(struct sci_peer *peer)
+{
+	u32 theirs;
+	u64 session;
+
+	if (!sci_peer_reach(peer))
+		return;
+	session = sci_ring_session(peer);
+	theirs = SCI_GET(SCI_SESSION_OWN, session);
+	/* 0 is no news: if the peer is about to say hello, it will ring. */
+	if (theirs && theirs != peer->peer_session) {
+		sci_peer_disconnect(peer);
+		peer->peer_session = theirs;
+		sci_ring_hello(peer);
+	}
+	if (peer->state == SCI_PEER_CONNECTING && peer->peer_session &&
+	    session == sci_ring_expected(peer)) {
+		peer->state = SCI_PEER_UP;
+		sci_ring_up(peer);
+		rsmka_peer_up(peer->sd->controller, peer->node, peer->incarnation);
+	}
+}
+
+/* After a doorbell.  Returns whether messages are left. */
+static bool sci_peer_serve(struct sci_peer *peer)
+{
+	int ret = 0;
+
+	sci_peer_advance(peer);
+	if (peer->state == SCI_PEER_UP) {
+		ret = sci_message_drain(peer);
+		if (ret == -EPROTO)
+			sci_peer_break(peer, "breaks the message protocol");
+		else if (!sci_ring_sane(peer))
+			sci_peer_break(peer, "says that it took messages that were never sent");
+	}
+	wake_up_all(&peer->tx.wait);
+	return ret > 0;
+}
+
+static void sci_peer_ring_work(struct work_struct *work)
+{
+	struct sci_device *sd = container_of(work, struct sci_device, ring_work);
+	bool more = false;
+	u32 node;
+
+	for_each_set_bit(node, sd->active, SCI_NODES)
+		more |= sci_peer_serve(sd->peers[node]);
+	if (more)
+		queue_work(sd->wq, &sd->ring_work);
+}
+
+static struct sci_peer *sci_peer_get(struct sci_device *sd, u32 node)
+{
+	struct sci_peer *peer = sd->peers[node];
+
+	if (peer)
+		return peer;
+	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
+	if (!peer)
+		return NULL;
+	peer->sd = sd;
+	peer->node = node;
+	spin_lock_init(&peer->tx.lock);
+	init_waitqueue_head(&peer->tx.wait);
+	/* Partner: sci_message_send(). */
+	smp_store_release(&sd->peers[node], peer);
+	return peer;
+}
+
+static void sci_peer_event(struct sci_device *sd, u32 node)
+{
+	const struct sci_peer_slot *slot = sci_slot(sd, node);
+	u32 changes = le32_to_cpu(READ_ONCE(slot->changes));
+	u32 incarnation;
+	struct sci_peer *peer;
+	bool up;
+
+	/* The adapter writes `changes` after the others; what comes later is another event. */
+	smp_rmb();
+	incarnation = le32_to_cpu(READ_ONCE(slot->incarnation));
+	up = le32_to_cpu(READ_ONCE(slot->link)) == SCI_LINK_UP && incarnation && !sd->stopping;
+
+	if (!up && !sd->peers[node])
+		return;
+	peer = sci_peer_get(sd, node);
+	if (!peer)
+		return;
+	if (!up || changes != peer->changes)
+		sci_peer_down(peer);
+	peer->changes = changes;
+	if (!up)
+		return;
+	if (peer->state == SCI_PEER_DOWN)
+		sci_peer_up(peer, incarnation);
+	if (peer->state != SCI_PEER_DOWN)
+		sci_peer_advance(peer);
+}
+
+static void sci_peer_work(struct work_struct *work)
+{
+	struct sci_device *sd = container_of(work, struct sci_device, peer_work);
+	u32 node;
+
+	for_each_set_bit(node, sd->events, SCI_NODES) {
+		clear_bit(node, sd->events);
+		/* Before the slot is read, so that a later change is a new event. */
+		smp_mb__after_atomic();
+		if (node != sd->node)
+			sci_peer_event(sd, node);
+	}
+}
+
+static void sci_peer_exit(void *data)
+{
+	struct sci_device *sd = data;
+	u32 node;
+
+	for (node = 0; node < SCI_NODES; node++) {
+		if (sd->peers[node])
+			free_page((unsigned long)sd->peers[node]->ring);
+		kfree(sd->peers[node]);
+	}
+}
+
+/* Runs before the adapter is enabled: its undoing frees rings that peers write. */
+int sci_peer_init(struct sci_device *sd)
+{
+	INIT_WORK(&sd->peer_work, sci_peer_work);
+	INIT_WORK(&sd->ring_work, sci_peer_ring_work);
+	return devm_add_action(&sd->pdev->dev, sci_peer_exit, sd);
+}
+
+static void sci_peer_all(struct sci_device *sd)
+{
+	bitmap_fill(sd->events, SCI_NODES);
+	queue_work(sd->wq, &sd->peer_work);
+}
+
+void sci_peer_start(struct sci_device *sd)
+{
+	sci_peer_all(sd);
+}
+
+/* On return all peers are down for the agent, and no event will come. */
+void sci_peer_stop(struct sci_device *sd)
+{
+	WRITE_ONCE(sd->stopping, true);
+	sci_peer_all(sd);
+	flush_workqueue(sd->wq);
+}
