@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The adapter as the kernel agent sees it: attributes, path state, operations.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include "sci.h"
+
+/* A program reads the slot of the status page through this structure. */
+#define SCI_SAME_PLACE(member) \
+	static_assert(offsetof(struct sci_peer_slot, member) == \
+		      offsetof(struct rsm_path_state, member))
+SCI_SAME_PLACE(link);
+SCI_SAME_PLACE(incarnation);
+SCI_SAME_PLACE(changes);
+SCI_SAME_PLACE(errors);
+SCI_SAME_PLACE(last_error);
+SCI_SAME_PLACE(lines);
+SCI_SAME_PLACE(revokes);
+
+static const struct rsm_path_state *sci_agent_path_state(void *adapter, u32 node,
+							 phys_addr_t *phys)
+{
+	struct sci_device *sd = adapter;
+
+	/* Slot 0, of no node, says "absent" for ever. */
+	if (node >= SCI_NODES)
+		node = 0;
+	*phys = sd->status_phys + SCI_STATUS_SLOT(node);
+	return (const struct rsm_path_state *)sci_slot(sd, node);
+}
+
+static const struct rsmka_controller_ops sci_agent_ops = {
+	.owner = THIS_MODULE,
+	.publish = sci_export_publish,
+	.republish = sci_export_republish,
+	.unpublish = sci_export_unpublish,
+	.map = sci_import_map,
+	.unmap = sci_import_unmap,
+	.mapped = sci_import_mapped,
+	.path_state = sci_agent_path_state,
+	.send = sci_message_send,
+};
+
+/* By devres: the peers go first, so that no event comes once the agent lets go. */
+static void sci_agent_unregister(void *data)
+{
+	struct sci_device *sd = data;
+
+	sci_peer_stop(sd);
+	rsmka_controller_unregister(sd->controller);
+}
+
+int sci_agent_register(struct sci_device *sd)
+{
+	u64 exports = sd->inbound.pages - SCI_RING_PAGES;
+	u64 imports = SCI_ATT_IMPORTS;
+	struct rsmka_attr attr = {
+		.direct_access_sizes = 0xf,	/* 1, 2, 4 and 8 bytes: the window is memory */
+		.atomic_sizes = 0xf,
+		.page_size = SCI_PAGE_SIZE / 1024,
+		.max_export_segment_size = exports * SCI_PAGE_SIZE,
+		.tot_export_segment_size = exports * SCI_PAGE_SIZE,
+		.max_export_segments = exports,
+		.max_import_map_size = imports * sd->granule,
+		.tot_import_map_size = imports * sd->granule,
+		.max_import_segments = imports,
+	};
+	int ret;
+
+	/* The node id is the adapter's address in the fabric. */
+	sd->controller = rsmka_controller_register("sci", sd->unit, sd->node, sd->node, &attr,
+						   &sci_agent_ops, sd);
+	if (IS_ERR(sd->controller))
+		return dev_err_probe(&sd->pdev->dev, PTR_ERR(sd->controller),
+				     "refused by the kernel agent\n");
+	ret = devm_add_action(&sd->pdev->dev, sci_agent_unregister, sd);
+	if (ret) {
+		rsmka_controller_unregister(sd->controller);
+		return ret;
+	}
+	sci_peer_start(sd);
+	return 0;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sci.ko, driver of the emulated SCI adapter: probe in the order state, BARs,
+ * reset, vectors, tables, enable, agent.  Every step registers its undoing with
+ * devres, which runs them in the opposite order at unbind, unload, unplugging,
+ * and where probe fails.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/idr.h>
+#include <linux/module.h>
+#include <linux/pm.h>
+
+#include "sci.h"
+
+static DEFINE_IDA(sci_units);
+
+static void sci_unit_free(void *data)
+{
+	struct sci_device *sd = data;
+
+	ida_free(&sci_units, sd->unit);
+}
+
+static void sci_wq_destroy(void *data)
+{
+	struct sci_device *sd = data;
+
+	destroy_workqueue(sd->wq);
+}
+
+static int sci_state_init(struct sci_device *sd)
+{
+	int ret;
+
+	mutex_init(&sd->att.lock);
+	mutex_init(&sd->inbound.lock);
+	init_waitqueue_head(&sd->inval.wait);
+
+	sd->unit = ida_alloc(&sci_units, GFP_KERNEL);
+	if (sd->unit < 0)
+		return sd->unit;
+	ret = devm_add_action_or_reset(&sd->pdev->dev, sci_unit_free, sd);
+	if (ret)
+		return ret;
+	snprintf(sd->name, sizeof(sd->name), "sci%d", sd->unit);
+
+	sd->wq = alloc_ordered_workqueue("%s", 0, sd->name);
+	if (!sd->wq)
+		return -ENOMEM;
+	return devm_add_action_or_reset(&sd->pdev->dev, sci_wq_destroy, sd);
+}
+
+static int sci_bars_map(struct sci_device *sd)
+{
+	struct device *dev = &sd->pdev->dev;
+	struct resource *status = &sd->pdev->resource[SCI_BAR_STATUS];
+
+	if (pci_resource_len(sd->pdev, SCI_BAR_CSR) < SCI_CSR_SIZE ||
+	    pci_resource_len(sd->pdev, SCI_BAR_STATUS) < SCI_STATUS_SIZE)
+		return dev_err_probe(dev, -ENODEV, "BARs are missing or too small\n");
+
+	sd->csr = devm_ioremap_resource(dev, &sd->pdev->resource[SCI_BAR_CSR]);
+	if (IS_ERR(sd->csr))
+		return PTR_ERR(sd->csr);
+
+	sd->status_phys = status->start;
+	if (!devm_request_mem_region(dev, status->start, resource_size(status), sd->name))
+		return dev_err_probe(dev, -EBUSY, "the status pages (BAR%d) are in use\n",
+				     SCI_BAR_STATUS);
+	sd->status = devm_memremap(dev, status->start, resource_size(status), MEMREMAP_WB);
+	if (IS_ERR(sd->status))
+		return dev_err_probe(dev, PTR_ERR(sd->status), "cannot map BAR%d\n",
+				     SCI_BAR_STATUS);
+	return sci_window_map(sd);
+}
+
+/* Reset, then take and check what the adapter says of itself. */
+static int sci_reset(struct sci_device *sd)
+{
+	struct device *dev = &sd->pdev->dev;
+	u32 version = sci_read(sd, SCI_REG_VERSION);
+	u64 window;
+
+	if (SCI_GET(SCI_VERSION_MAJOR, version) != SCI_GET(SCI_VERSION_MAJOR, SCI_VERSION))
+		return dev_err_probe(dev, -ENODEV, "interface version %#x is not known\n", version);
+	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
+
+	sd->node = sci_read(sd, SCI_REG_NODE_ID);
+	sd->granule = sci_read(sd, SCI_REG_ATT_GRANULE);
+	window = readq(sd->csr + SCI_REG_WINDOW_SIZE_LO);
+	if (sd->node < SCI_NODE_MIN || sd->node > SCI_NODE_MAX ||
+	    sci_read(sd, SCI_REG_ATT_ENTRIES) != SCI_ATT_ENTRIES ||
+	    window != sd->window_size || window < SCI_WINDOW_MIN || window > SCI_WINDOW_MAX ||
+	    window != (u64)sd->granule * SCI_ATT_ENTRIES || sd->granule % SCI_PAGE_SIZE ||
+	    sci_read(sd, SCI_REG_LINES) <= SCI_RING_LINE)
+		return dev_err_probe(dev, -ENODEV, "the adapter contradicts itself\n");
+	return 0;
+}
+
+/* By devres.  On return no peer reaches this node's memory: the tables can go. */
+static void sci_disable(void *data)
+{
+	struct sci_device *sd = data;
+
+	sci_write(sd, SCI_REG_CONTROL, 0);
+	sci_inval_settle(sd);
+	sci_write(sd, SCI_REG_INT_MASK, 0);
+}
+
+static int sci_enable(struct sci_device *sd)
+{
+	u32 control = SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND;
+	int ret;
+
+	sci_write(sd, SCI_REG_INT_CAUSE, SCI_INT_ALL);
+	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_ALL);
+	sci_write(sd, SCI_REG_CONTROL, control);
+	ret = devm_add_action_or_reset(&sd->pdev->dev, sci_disable, sd);
+	if (ret)
+		return ret;
+	if (sci_read(sd, SCI_REG_CONTROL) != control)
+		return dev_err_probe(&sd->pdev->dev, -EIO, "the adapter refuses its tables\n");
+	sd->incarnation = sci_read(sd, SCI_REG_INCARNATION);
+	return 0;
+}
+
+static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct sci_device *sd;
+	int ret;
+
+	sd = devm_kzalloc(&pdev->dev, sizeof(*sd), GFP_KERNEL);
+	if (!sd)
+		return -ENOMEM;
+	sd->pdev = pdev;
+	pci_set_drvdata(pdev, sd);
+	ret = sci_state_init(sd);
+	if (ret)
+		return ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = sci_bars_map(sd);
+	if (ret)
+		return ret;
+	ret = sci_reset(sd);
+	if (ret)
+		return ret;
+	/* MSI-X messages are writes of the adapter. */
+	pci_set_master(pdev);
+	ret = sci_irq_init(sd);
+	if (ret)
+		return ret;
+	ret = sci_inbound_init(sd);
+	if (ret)
+		return ret;
+	ret = sci_peer_init(sd);
+	if (ret)
+		return ret;
+	ret = sci_enable(sd);
+	if (ret)
+		return ret;
+	ret = sci_agent_register(sd);
+	if (ret)
+		return ret;
+	ret = sci_debugfs_add(sd);
+	if (ret)
+		return ret;
+
+	dev_info(&pdev->dev, "%s: node %u, window %llu MiB, mapped %s\n", sd->name, sd->node,
+		 sd->window_size >> 20, sd->window_type);
+	return 0;
+}
+
+/* A kernel started from this one must not find peers storing into its memory. */
+static void sci_shutdown(struct pci_dev *pdev)
+{
+	sci_disable(pci_get_drvdata(pdev));
+}
+
+/* Peers hold mappings of this node's memory, which a suspended adapter could not take back. */
+static int sci_suspend(struct device *dev)
+{
+	dev_err(dev, "suspend is not supported\n");
+	return -EOPNOTSUPP;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(sci_pm_ops, sci_suspend, NULL);
+
+static const struct pci_device_id sci_ids[] = {
+	{ PCI_DEVICE(SCI_PCI_VENDOR_ID, SCI_PCI_DEVICE_ID) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, sci_ids);
+
+static struct pci_driver sci_driver = {
+	.name = "sci",
+	.id_table = sci_ids,
+	.probe = sci_probe,
+	.shutdown = sci_shutdown,
+	.driver.pm = pm_sleep_ptr(&sci_pm_ops),
+};
+
+static int __init sci_init(void)
+{
+	int ret;
+
+	sci_debugfs_init();
+	ret = pci_register_driver(&sci_driver);
+	if (ret)
+		sci_debugfs_exit();
+	return ret;
+}
+module_init(sci_init);
+
+static void __exit sci_exit(void)
+{
+	pci_unregister_driver(&sci_driver);
+	sci_debugfs_exit();
+}
+module_exit(sci_exit);
+
+MODULE_DESCRIPTION("Emulated SCI adapter");
+MODULE_AUTHOR("The sci-rsm authors");
+MODULE_LICENSE("GPL");
