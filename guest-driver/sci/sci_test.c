@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the allocators: granules, SCI offsets and leaves, access rows.
+ * No adapter is needed.  Part of sci.ko if the kernel has KUnit.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+
+#include "sci.h"
+
+#define TEST_PAGES	(4 * SCI_LEAF_ENTRIES)
+
+static int sci_test_init(struct kunit *test)
+{
+	struct sci_device *sd = kunit_kzalloc(test, sizeof(*sd), GFP_KERNEL);
+	struct sci_inbound *in;
+
+	KUNIT_ASSERT_NOT_NULL(test, sd);
+	in = &sd->inbound;
+	mutex_init(&sd->att.lock);
+	mutex_init(&in->lock);
+	in->pages = TEST_PAGES;
+	in->map = kunit_kcalloc(test, BITS_TO_LONGS(in->pages), sizeof(*in->map), GFP_KERNEL);
+	in->dir = kunit_kcalloc(test, TEST_PAGES / SCI_LEAF_ENTRIES, sizeof(*in->dir), GFP_KERNEL);
+	in->leaf = kunit_kcalloc(test, TEST_PAGES / SCI_LEAF_ENTRIES, sizeof(*in->leaf),
+				 GFP_KERNEL);
+	in->rows = kunit_kcalloc(test, SCI_ACCESS_ROWS, sizeof(*in->rows), GFP_KERNEL);
+	in->row_use = kunit_kcalloc(test, SCI_ACCESS_ROWS, sizeof(*in->row_use), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, in->map);
+	KUNIT_ASSERT_NOT_NULL(test, in->dir);
+	KUNIT_ASSERT_NOT_NULL(test, in->leaf);
+	KUNIT_ASSERT_NOT_NULL(test, in->rows);
+	KUNIT_ASSERT_NOT_NULL(test, in->row_use);
+	test->priv = sd;
+	return 0;
+}
+
+static void sci_test_exit(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	int d;
+
+	for (d = 0; sd && d < TEST_PAGES / SCI_LEAF_ENTRIES; d++)
+		free_page((unsigned long)sd->inbound.leaf[d]);
+}
+
+static void granules_are_contiguous_and_reused(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_att *att = &sd->att;
+
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 10), 0);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, SCI_ATT_IMPORTS - 20), 10);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 11), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 10), SCI_ATT_IMPORTS - 10);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 1), -ENOSPC);
+	sci_att_free(att, 5, 3);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 4), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 3), 5);
+}
+
+static void imports_leave_the_ring_granules_alone(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, SCI_ATT_IMPORTS + 1), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, SCI_ATT_IMPORTS), 0);
+	KUNIT_EXPECT_EQ(test, SCI_ATT_RING(SCI_NODE_MAX), SCI_ATT_ENTRIES - 1);
+}
+
+static void exports_leave_the_ring_pages_alone(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+
+	mutex_lock(&in->lock);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PAGES), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, ULONG_MAX), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PAGES - SCI_RING_PAGES),
+			SCI_RING_PAGES);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1), -ENOSPC);
+	sci_inbound_free(in, SCI_RING_PAGES + 7, 1);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1), SCI_RING_PAGES + 7);
+	KUNIT_EXPECT_EQ(test, in->used, TEST_PAGES - SCI_RING_PAGES);
+	mutex_unlock(&in->lock);
+}
+
+static void leaves_cover_the_run_and_stay(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+	struct sci_inbound_entry *leaf;
+
+	mutex_lock(&in->lock);
+	/* From the last entry of leaf 1 to the first of leaf 2. */
+	KUNIT_EXPECT_EQ(test, sci_inbound_leaves(in, 2 * SCI_LEAF_ENTRIES - 1, 2), 0);
+	KUNIT_EXPECT_NULL(test, in->leaf[0]);
+	KUNIT_EXPECT_NULL(test, in->leaf[3]);
+	KUNIT_ASSERT_NOT_NULL(test, in->leaf[1]);
+	KUNIT_ASSERT_NOT_NULL(test, in->leaf[2]);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->dir[2]),
+			virt_to_phys(in->leaf[2]) | SCI_DIR_PRESENT);
+	leaf = in->leaf[1];
+	KUNIT_EXPECT_EQ(test, sci_inbound_leaves(in, SCI_LEAF_ENTRIES, 1), 0);
+	KUNIT_EXPECT_PTR_EQ(test, in->leaf[1], leaf);
+	mutex_unlock(&in->lock);
+}
+
+static void equal_access_rows_are_shared(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct rsmka_access access = {};
+	int first, other;
+
+	__set_bit(70, access.read);
+	first = sci_access_get(sd, &access);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access), first);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->inbound.rows[first].read[1]), 1ull << 6);
+	__set_bit(70, access.write);
+	other = sci_access_get(sd, &access);
+	KUNIT_EXPECT_NE(test, other, first);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->inbound.rows[other].write[1]), 1ull << 6);
+	KUNIT_EXPECT_EQ(test, sd->inbound.row_use[first].refs, 2);
+	KUNIT_EXPECT_EQ(test, sd->inbound.row_use[other].refs, 1);
+}
+
+static void unused_row_changes_only_after_an_invalidation(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct rsmka_access access = {};
+	int old;
+
+	/* One is running when the row becomes unused; it does not count. */
+	sd->inval.started = 1;
+	__set_bit(1, access.read);
+	old = sci_access_get(sd, &access);
+	sci_access_put(sd, old);
+	sd->inval.completed = 1;
+	__set_bit(2, access.read);
+	KUNIT_EXPECT_NE(test, sci_access_get(sd, &access), old);
+
+	sd->inval.started = 2;
+	sd->inval.completed = 2;
+	__set_bit(3, access.read);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access), old);
+}
+
+static struct kunit_case sci_test_cases[] = {
+	KUNIT_CASE(granules_are_contiguous_and_reused),
+	KUNIT_CASE(imports_leave_the_ring_granules_alone),
+	KUNIT_CASE(exports_leave_the_ring_pages_alone),
+	KUNIT_CASE(leaves_cover_the_run_and_stay),
+	KUNIT_CASE(equal_access_rows_are_shared),
+	KUNIT_CASE(unused_row_changes_only_after_an_invalidation),
+	{ }
+};
+
+static struct kunit_suite sci_test_suite = {
+	.name = "sci",
+	.init = sci_test_init,
+	.exit = sci_test_exit,
+	.test_cases = sci_test_cases,
+};
+kunit_test_suite(sci_test_suite);
