@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The adapter as a hostile kernel would use it: root maps its BARs beside the
+ * driver (the guest must be booted with iomem=relaxed) and tries to reach pages
+ * of another node that were not published to this one.
+ *
+ * sciprobe traps                  window accesses that trapped so far
+ * sciprobe hunt NODE PAGES WORD   try SCI pages 0..PAGES-1 of a node, in all the
+ *                                 ways there are; WORD is a secret of that node
+ *
+ * What the driver has mapped of the node is what is allowed.  hunt stores
+ * ~WORD wherever it must not have an effect, for the node to check.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <sci_regs.h>
+
+#include "pairprog.h"
+
+/* Entries that nobody needs: the driver takes imports from 0 up, rings from the end. */
+#define BATCH		256u
+#define FIRST		(SCI_ATT_ENTRIES - 2 * BATCH)
+
+#define NAME_BYTES	256
+#define PATH_BYTES	(NAME_BYTES + 64)
+
+#define KNOWN_MAX	64
+#define KEYS_MAX	512
+#define NEAR_KEYS	256u		/* keys 0..n are tried on the first pages */
+#define NEAR_PAGES	2048u
+#define FAR_PAGES	65536u		/* tried at the end of the offset space */
+
+/* A run of pages that the driver has mapped with this key. */
+struct known {
+	uint64_t first, count;
+	uint32_t key;
+	int write;
+};
+
+static volatile uint8_t *csr, *window, *status;
+static uint32_t granule, own_node;
+static struct known known[KNOWN_MAX];
+static unsigned int n_known;
+static uint64_t secret;
+static unsigned long tried, allowed, forbidden, answered, secrets;
+
+static volatile uint8_t *map_bar(const char *device, int bar, off_t offset, size_t bytes, int prot)
+{
+	char path[PATH_BYTES];
+	void *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d", device, bar);
+	fd = open(path, (prot & PROT_WRITE ? O_RDWR : O_RDONLY) | O_SYNC);
+	if (fd < 0)
+		pair_die("cannot open %s", path);
+	p = mmap(NULL, bytes, prot, MAP_SHARED, fd, offset);
+	close(fd);
+	if (p == MAP_FAILED)
+		pair_die("cannot map %s: is iomem=relaxed on the kernel's command line?", path);
+	return p;
+}
+
+static unsigned int read_id(const char *device, const char *name)
+{
+	unsigned int id = 0;
+	char path[PATH_BYTES];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", device, name);
+	f = fopen(path, "r");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%x", &id) != 1)
+		id = 0;
+	fclose(f);
+	return id;
+}
+
+static void find_adapter(char device[NAME_BYTES])
+{
+	DIR *dir = opendir("/sys/bus/pci/devices");
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)) != NULL)
+		if (read_id(d->d_name, "vendor") == SCI_PCI_VENDOR_ID &&
+		    read_id(d->d_name, "device") == SCI_PCI_DEVICE_ID) {
+			snprintf(device, NAME_BYTES, "%s", d->d_name);
+			closedir(dir);
+			return;
+		}
+	pair_die("there is no adapter");
+}
+
+static uint32_t reg(unsigned int offset)
+{
+	return *(volatile uint32_t *)(csr + offset);
+}
+
+static void set_reg(unsigned int offset, uint32_t value)
+{
+	*(volatile uint32_t *)(csr + offset) = value;
+}
+
+static volatile struct sci_att_entry *entry(unsigned int i)
+{
+	return (volatile struct sci_att_entry *)(csr + SCI_ATT) + i;
+}
+
+/* One page. */
+static void set_entry(unsigned int i, uint64_t address, uint32_t key)
+{
+	volatile uint64_t *words = (volatile uint64_t *)(csr + SCI_ATT) + 2 * (size_t)i;
+
+	words[0] = address;
+	words[1] = key;
+}
+
+static volatile uint64_t *entry_window(unsigned int i)
+{
+	return (volatile uint64_t *)(window + (size_t)(i - FIRST) * granule);
+}
+
+static const volatile struct sci_peer_slot *slot(unsigned int node)
+{
+	return (const volatile struct sci_peer_slot *)(status + SCI_STATUS_SLOT(node));
+}
+
+/* What the driver uses; an entry that is taken already is not ours to try. */
+static void learn(unsigned int node)
+{
+	for (unsigned int i = 0; i < SCI_ATT_ENTRIES; i++) {
+		uint64_t address = entry(i)->address;
+
+		if (!(address & SCI_ATT_VALID))
+			continue;
+		if (i >= FIRST && i < FIRST + BATCH)
+			pair_die("entry %u is in use", i);
+		if (SCI_GET(SCI_ATT_NODE, address) != node)
+			continue;
+		if (n_known == KNOWN_MAX)
+			pair_die("too many entries in use");
+		known[n_known].first = (address & SCI_ATT_OFFSET) / SCI_PAGE_SIZE;
+		known[n_known].count = SCI_GET(SCI_ATT_PAGES, entry(i)->status) + 1;
+		known[n_known].key = entry(i)->key;
+		known[n_known++].write = !!(address & SCI_ATT_WRITE);
+	}
+}
+
+static int is_allowed(uint64_t page, uint32_t key, int write)
+{
+	for (unsigned int i = 0; i < n_known; i++)
+		if (page >= known[i].first && page - known[i].first < known[i].count &&
+		    key == known[i].key && (known[i].write || !write))
+			return 1;
+	return 0;
+}
+
+static void search(unsigned int i)
+{
+	volatile uint64_t *w = entry_window(i);
+
+	for (unsigned int k = 0; k < SCI_PAGE_SIZE / 8; k++)
+		if (w[k] == secret) {
+			secrets++;
+			return;
+		}
+}
+
+/* One batch was committed: what came of it? */
+static void judge(uint64_t page, unsigned int n, uint32_t key, uint64_t flags)
+{
+	int write = !!(flags & SCI_ATT_WRITE);
+
+	for (unsigned int k = 0; k < n; k++) {
+		unsigned int i = FIRST + k, state = SCI_GET(SCI_ATT_STATE, entry(i)->status);
+		volatile uint64_t *w = entry_window(i);
+		int fine = is_allowed(page + k, key, write);
+
+		if (state == SCI_ATT_ST_MAPPED) {
+			allowed += fine;
+			forbidden += !fine;
+			if (!fine)
+				search(i);
+			else if (!write)
+				*w = ~secret;
+		} else if (state == SCI_ATT_ST_TRAP) {
+			answered += !is_allowed(page + k, key, 0) && *w != UINT64_MAX;
+			if (!write || !fine)
+				*w = ~secret;
+		}
+	}
+}
+
+static void try_pages(unsigned int node, uint64_t first, uint64_t count, uint32_t key,
+		      uint64_t flags)
+{
+	for (uint64_t page = first; page < first + count; page += BATCH) {
+		unsigned int n = first + count - page < BATCH ? first + count - page : BATCH;
+
+		for (unsigned int k = 0; k < n; k++)
+			set_entry(FIRST + k, SCI_PUT(SCI_ATT_NODE, (uint64_t)node) |
+				  (((page + k) * SCI_PAGE_SIZE) & SCI_ATT_OFFSET) |
+				  SCI_ATT_VALID | flags, key);
+		set_reg(SCI_REG_ATT_COMMIT, SCI_PUT(SCI_COMMIT_FIRST, FIRST) |
+			SCI_PUT(SCI_COMMIT_COUNT, n));
+		tried += n;
+		if ((flags & SCI_ATT_TRAP) || reg(SCI_REG_ATT_FAILED) != n)
+			judge(page, n, key, flags);
+	}
+}
+
+static const uint64_t kinds[] = {
+	SCI_ATT_READ,
+	SCI_ATT_READ | SCI_ATT_WRITE,
+	SCI_ATT_TRAP | SCI_ATT_READ,
+	SCI_ATT_TRAP | SCI_ATT_READ | SCI_ATT_WRITE,
+};
+
+#define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
+
+static unsigned int collect_keys(uint32_t *keys, unsigned int node)
+{
+	unsigned int n = 0;
+
+	keys[n++] = 0;
+	keys[n++] = slot(node)->incarnation;
+	keys[n++] = slot(node)->incarnation + 1;
+	keys[n++] = reg(SCI_REG_INCARNATION);
+	for (unsigned int i = 0; i < n_known; i++) {
+		unsigned int k = 0;
+
+		while (k < n && keys[k] != known[i].key)
+			k++;
+		if (k == n)
+			keys[n++] = known[i].key;
+	}
+	return n;
+}
+
+/* All ways that name the peer as it is now. */
+static void hunt_pages(unsigned int node, uint64_t pages)
+{
+	uint32_t keys[KEYS_MAX];
+	unsigned int n = collect_keys(keys, node);
+
+	set_reg(SCI_REG_ATT_EXPECT, slot(node)->incarnation);
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		/* A trapped try costs more: only where there can be leaves. */
+		uint64_t all = kinds[kind] & SCI_ATT_TRAP && pages > NEAR_PAGES ? NEAR_PAGES : pages;
+
+		for (unsigned int k = 0; k < n; k++)
+			try_pages(node, 0, all, keys[k], kinds[kind]);
+		for (uint32_t key = 1; key < NEAR_KEYS; key++)
+			try_pages(node, 0, NEAR_PAGES / 2, key, kinds[kind]);
+		try_pages(node, (1ull << (SCI_OFFSET_BITS - SCI_PAGE_SHIFT)) - FAR_PAGES, FAR_PAGES,
+			  keys[n - 1], kinds[kind]);
+	}
+}
+
+/* True keys and pages, but another incarnation or another node. */
+static void hunt_others(unsigned int node)
+{
+	const uint32_t now = slot(node)->incarnation;
+	const uint32_t incarnations[] = { 0, now - 1, now + 1, UINT32_MAX };
+	const unsigned int nodes[] = { 0, SCI_NODE_MAX, 256, 0xffff };
+	struct known truth[KNOWN_MAX];
+	unsigned int n = n_known;
+
+	/* Nothing is allowed in these ways. */
+	memcpy(truth, known, sizeof(truth));
+	n_known = 0;
+	for (unsigned int t = 0; t < n; t++)
+		for (unsigned int kind = 0; kind < KINDS; kind++)
+			for (unsigned int i = 0; i < 4; i++) {
+				set_reg(SCI_REG_ATT_EXPECT, incarnations[i]);
+				try_pages(node, truth[t].first, truth[t].count, truth[t].key,
+					  kinds[kind]);
+				set_reg(SCI_REG_ATT_EXPECT, now);
+				try_pages(nodes[i], truth[t].first, truth[t].count, truth[t].key,
+					  kinds[kind]);
+			}
+	n_known = n;
+}
+
+static int hunt(unsigned int node, uint64_t pages)
+{
+	if (node < SCI_NODE_MIN || node > SCI_NODE_MAX || slot(node)->link != SCI_LINK_UP)
+		pair_die("node %u is not up", node);
+	learn(node);
+	/* The rows of other nodes' rings are known to be closed to us, our own is open. */
+	if (!is_allowed(own_node, slot(node)->incarnation, 1))
+		pair_die("the driver has not mapped its ring at node %u", node);
+	hunt_pages(node, pages);
+	hunt_others(node);
+	for (unsigned int k = 0; k < BATCH; k++)
+		set_entry(FIRST + k, 0, 0);
+	set_reg(SCI_REG_ATT_COMMIT, SCI_PUT(SCI_COMMIT_FIRST, FIRST) |
+		SCI_PUT(SCI_COMMIT_COUNT, BATCH));
+	printf("tried %lu allowed %lu forbidden %lu answered %lu secrets %lu\n",
+	       tried, allowed, forbidden, answered, secrets);
+	return forbidden || answered || secrets;
+}
+
+int main(int argc, char **argv)
+{
+	const volatile struct sci_adapter_status *adapter;
+	char device[NAME_BYTES];
+
+	find_adapter(device);
+	status = map_bar(device, SCI_BAR_STATUS, 0, SCI_STATUS_SIZE, PROT_READ);
+	adapter = (const volatile struct sci_adapter_status *)(status + SCI_STATUS_ADAPTER);
+	if (argc == 2 && !strcmp(argv[1], "traps")) {
+		printf("reads %" PRIu64 " writes %" PRIu64 "\n", adapter->trap_reads,
+		       adapter->trap_writes);
+		return 0;
+	}
+	if (argc != 5 || strcmp(argv[1], "hunt"))
+		pair_die("usage: sciprobe traps | sciprobe hunt NODE PAGES WORD");
+	own_node = adapter->node_id;
+	csr = map_bar(device, SCI_BAR_CSR, 0, SCI_CSR_SIZE, PROT_READ | PROT_WRITE);
+	granule = reg(SCI_REG_ATT_GRANULE);
+	window = map_bar(device, SCI_BAR_WINDOW, (off_t)FIRST * granule, (size_t)BATCH * granule,
+			 PROT_READ | PROT_WRITE);
+	secret = pair_number(argv[4], 16);
+	return hunt(pair_number(argv[2], 10), pair_number(argv[3], 10));
+}
