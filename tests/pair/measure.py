@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Prints figures, judges nothing: `measure.py copy` and `measure.py connect`.
+
+copy     time of a 64 KiB copy through the window over that of a local one
+connect  time from the start of two nodes to the first successful connect
+"""
+import sys
+import time
+
+import pairlib
+from pairlib import Shell
+from lab import testlib
+
+COPY = 65536
+RUNS = 5
+
+
+def copy(lab):
+    with Shell(lab.node(1)) as e:
+        e.publish(0, "400400", COPY)
+        for _ in range(RUNS):
+            print(lab.node(2).check("copyratio", "1", "400400", str(COPY), timeout=120).strip(),
+                  flush=True)
+
+
+def connect(lab, started):
+    with Shell(lab.node(1)) as e, Shell(lab.node(2)) as i:
+        e.publish(0, "400401")
+        i.connects(0, 1, "400401")
+        print(f"two nodes booted and connected in {time.monotonic() - started:.1f} s")
+
+
+def main():
+    if sys.argv[1:] not in (["copy"], ["connect"]):
+        sys.exit(__doc__)
+    lab = testlib.TestLab(2)
+    started = time.monotonic()
+    try:
+        lab.boot()
+        if sys.argv[1] == "connect":
+            connect(lab, started)
+        else:
+            pairlib.paths_are_active(lab)
+            copy(lab)
+    finally:
+        lab.remove()
+
+
+if __name__ == "__main__":
+    main()
