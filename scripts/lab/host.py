@@ -7,7 +7,7 @@ import shutil
 
 from . import paths, steps, ui
 
-GUEST_FOLDERS = ("librsm/examples", "tests/guest", "tests/pair")
+GUEST_TESTS = (paths.TOP / "tests" / "guest", paths.TOP / "tests" / "pair")
 SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true"]
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 
@@ -45,7 +45,7 @@ def _targets():
 
 
 def guest_parts():
-    """(librsm's file or None, programs) that belong into a guest."""
+    """(librsm's file or None, programs): what is installed and what tests run there."""
     if not (paths.HOST / "build.ninja").exists():
         return None, []
     library, programs = None, []
@@ -57,6 +57,6 @@ def guest_parts():
         if target["type"] == "shared library" and target["name"] == "rsm":
             library = built
         elif target["type"] == "executable" and \
-                any(where == paths.TOP / folder for folder in GUEST_FOLDERS):
+                (target["installed"] or any(where.is_relative_to(t) for t in GUEST_TESTS)):
             programs.append(built)
     return library, programs

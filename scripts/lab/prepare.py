@@ -6,9 +6,10 @@ import subprocess
 
 from . import image, kernel, paths, qemu, steps, ui
 
-# Named one by one, also where another brings them along: what we call is here.
+# Named one by one, also where another brings them along. The kernel's objtool needs
+# libelf, whose package has a name of its own in each release but for the -dev one.
 PACKAGES = [
-    "bison", "binutils", "dpkg-dev", "flex", "gcc", "libattr1-dev", "libc6-dev",
+    "binutils", "dpkg-dev", "gcc", "libattr1-dev", "libc6-dev",
     "libelf-dev", "libfdt-dev", "libglib2.0-dev", "libslirp-dev", "make", "meson",
     "ninja-build", "patch", "pkg-config", "python3-venv", "util-linux", "xz-utils",
     "zlib1g-dev",

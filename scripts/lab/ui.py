@@ -17,6 +17,7 @@ import time
 from . import paths
 
 TAIL_LINES = 25
+WIDTH = 400             # of a line of a log: compiler commands are longer
 QUIET_INTERVAL = 30     # seconds between progress lines when nobody watches
 
 
@@ -37,7 +38,9 @@ def tail(path, lines=TAIL_LINES):
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join("  | " + line for line in text.splitlines()[-lines:])
+    shown = (line if len(line) <= WIDTH else f"{line[:WIDTH - 60]} ... {line[-50:]}"
+             for line in text.splitlines()[-lines:])
+    return "\n".join("  | " + line for line in shown)
 
 
 class Progress:

@@ -133,7 +133,7 @@ def execute(args):
 def push(args):
     node = lab.running().node(args.node)
     files, dest = args.file, "/root/"
-    if len(files) > 1 and files[-1].endswith("/") and not pathlib.Path(files[-1]).exists():
+    if len(files) > 1 and files[-1].endswith("/"):
         files, dest = files[:-1], files[-1]
     tray = node.share / f"push-{os.getpid()}"
     tray.mkdir()
