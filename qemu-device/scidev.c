@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The `sci` adapter as a QEMU device: properties, life and reset.  Everything
+ * that happens in between is in the other parts.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "qemu/units.h"
+#include "hw/boards.h"
+#include "hw/qdev-properties.h"
+#include "migration/blocker.h"
+#include "system/system.h"
+#include "system/tcg.h"
+#include "scidev.h"
+#include "trace.h"
+
+void scidev_reset(SCIDev *s)
+{
+    trace_scidev_reset(s->node_id);
+    s->int_mask = 0;
+    if (s->fabric) {
+        /* First: peers may be storing into RAM that will be used anew. */
+        scidev_fabric_quiesce(s);
+    }
+    scidev_lines_drain(s);
+    scidev_att_reset(s);
+    s->control = 0;
+    s->incarnation = 0;
+    s->att_expect = 0;
+    s->att_failed = 0;
+    s->inbound_base = 0;
+    s->inbound_count = 0;
+    s->access_count = 0;
+    s->access_base = 0;
+    s->inval_first = 0;
+    s->inval_count = 0;
+    s->trap_reads = 0;
+    s->trap_writes = 0;
+    scidev_status_reset(s);
+    scidev_slots_refresh(s);
+    /* Last, as the above sets bits. */
+    memset(s->peer_event, 0, sizeof(s->peer_event));
+    s->error = 0;
+    s->int_cause = 0;
+}
+
+static void scidev_reset_hold(Object *obj, ResetType type)
+{
+    scidev_reset(SCIDEV(obj));
+}
+
+static bool scidev_check_properties(SCIDev *s, Error **errp)
+{
+    ERRP_GUARD();
+
+    if (!s->fabric_dir || !*s->fabric_dir) {
+        error_setg(errp, "property 'fabric' is missing");
+        error_append_hint(errp,
+                          "Name a directory that all nodes of the fabric use: "
+                          "-device sci,fabric=DIR,node-id=N\n");
+        return false;
+    }
+    if (s->node_id < SCI_NODE_MIN || s->node_id > SCI_NODE_MAX) {
+        error_setg(errp, "property 'node-id' must be %d to %d", SCI_NODE_MIN,
+                   SCI_NODE_MAX);
+        error_append_hint(errp,
+                          "Give each node of the fabric its own number.\n");
+        return false;
+    }
+    if (!is_power_of_2(s->window_size) || s->window_size < SCI_WINDOW_MIN ||
+        s->window_size > SCI_WINDOW_MAX) {
+        error_setg(errp, "property 'window-size' must be a power of two from "
+                         "16 MiB to 64 GiB");
+        error_append_hint(errp, "For example window-size=256M.\n");
+        return false;
+    }
+    if (s->lines < 1 || s->lines > SCI_LINES_MAX) {
+        error_setg(errp, "property 'lines' must be 1 to %d", SCI_LINES_MAX);
+        error_append_hint(errp,
+                          "Each line is an interrupt vector of this node.\n");
+        return false;
+    }
+    if (qemu_real_host_page_size() != SCI_PAGE_SIZE) {
+        error_setg(errp, "the host must have pages of %d bytes", SCI_PAGE_SIZE);
+        return false;
+    }
+    return true;
+}
+
+/* What does not go together with pages that come and go under the guest. */
+static bool scidev_block(SCIDev *s, Error **errp)
+{
+    FabricConfig config;
+    int ret;
+
+    if (!scidev_ram_collect(&config, errp)) {
+        return false;
+    }
+    ret = ram_block_discard_require(true);
+    if (ret < 0) {
+        error_setg_errno(
+            errp, -ret,
+            "the window cannot be used together with devices that pin "
+            "guest memory (VFIO)");
+        return false;
+    }
+    s->discard_required = true;
+    error_setg(&s->migration_blocker,
+               "device 'sci' cannot be migrated: other machines have "
+               "mapped this machine's memory");
+    return migrate_add_blocker(&s->migration_blocker, errp) == 0;
+}
+
+static void scidev_warn(SCIDev *s)
+{
+    if (tcg_enabled() && current_machine->smp.max_cpus == 1) {
+        warn_report("sci: node %u: with one possible vCPU, TCG makes atomic "
+                    "instructions plain "
+                    "and updates of memory shared with other nodes get lost; "
+                    "use -smp 1,maxcpus=2",
+                    s->node_id);
+    }
+}
+
+/* All RAM is in place now and no vCPU has run. */
+static void scidev_machine_done(Notifier *notifier, void *data)
+{
+    SCIDev *s = container_of(notifier, SCIDev, machine_done);
+    Error *err = NULL;
+
+    if (!scidev_fabric_attach(s, &err)) {
+        error_reportf_err(err, "-device sci: ");
+        exit(EXIT_FAILURE);
+    }
+}
+
+static bool scidev_attach(SCIDev *s, Error **errp)
+{
+    if (phase_check(PHASE_MACHINE_READY)) {
+        return scidev_fabric_attach(s, errp);
+    }
+    s->machine_done.notify = scidev_machine_done;
+    qemu_add_machine_init_done_notifier(&s->machine_done);
+    return true;
+}
+
+/* Undoes realize, also one that failed half-way. */
+static void scidev_exit(PCIDevice *pdev)
+{
+    SCIDev *s = SCIDEV(pdev);
+
+    if (s->machine_done.notify) {
+        qemu_remove_machine_init_done_notifier(&s->machine_done);
+        s->machine_done.notify = NULL;
+    }
+    scidev_fabric_detach(s);
+    scidev_irq_exit(s);
+    scidev_window_exit(s);
+    migrate_del_blocker(&s->migration_blocker);
+    if (s->discard_required) {
+        ram_block_discard_require(false);
+        s->discard_required = false;
+    }
+}
+
+static void scidev_realize(PCIDevice *pdev, Error **errp)
+{
+    SCIDev *s = SCIDEV(pdev);
+
+    if (!scidev_check_properties(s, errp)) {
+        return;
+    }
+    memory_region_init_io(&s->csr, OBJECT(s), &scidev_csr_ops, s, "sci-csr",
+                          SCI_CSR_SIZE);
+    pci_register_bar(pdev, SCI_BAR_CSR, PCI_BASE_ADDRESS_SPACE_MEMORY, &s->csr);
+    if (!scidev_block(s, errp) || !scidev_window_init(s, errp) ||
+        !scidev_status_init(s, errp) || !scidev_irq_init(s, errp)) {
+        scidev_exit(pdev);
+        return;
+    }
+    scidev_reset(s);
+    if (!scidev_attach(s, errp)) {
+        scidev_exit(pdev);
+        return;
+    }
+    scidev_warn(s);
+}
+
+static void scidev_instance_finalize(Object *obj)
+{
+    scidev_window_finalize(SCIDEV(obj));
+}
+
+static const Property scidev_properties[] = {
+    DEFINE_PROP_STRING("fabric", SCIDev, fabric_dir),
+    DEFINE_PROP_UINT32("node-id", SCIDev, node_id, 0),
+    DEFINE_PROP_SIZE("window-size", SCIDev, window_size, 256 * MiB),
+    DEFINE_PROP_UINT32("lines", SCIDev, lines, 32),
+};
+
+static void scidev_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
+    ResettableClass *rc = RESETTABLE_CLASS(klass);
+
+    pc->realize = scidev_realize;
+    pc->exit = scidev_exit;
+    pc->vendor_id = SCI_PCI_VENDOR_ID;
+    pc->device_id = SCI_PCI_DEVICE_ID;
+    pc->revision = SCI_PCI_REVISION;
+    pc->class_id = SCI_PCI_CLASS;
+    rc->phases.hold = scidev_reset_hold;
+    dc->desc = "SCI adapter: memory shared between machines";
+    device_class_set_props(dc, scidev_properties);
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+}
+
+static const TypeInfo scidev_info = {
+    .name = TYPE_SCIDEV,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(SCIDev),
+    .instance_finalize = scidev_instance_finalize,
+    .class_init = scidev_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
+        { },
+    },
+};
+
+static void scidev_register_types(void)
+{
+    type_register_static(&scidev_info);
+}
+
+type_init(scidev_register_types)

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host side of the remote window (BAR 2): which peer pages lie in the two
+ * reserved host ranges, and which parts of the window are memory at all.
+ * Called when ATT entries are committed or revoked.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Byte x of the window is byte x of both ranges.  Where no peer page is mapped
+ * they hold private zero pages, never a hole and never PROT_NONE: a vCPU or a
+ * device may still use a translation that the topology has dropped.  Everything
+ * that a guest must notice traps, because only runs of mapped entries have an
+ * alias above the trapping region.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "qemu/rcu.h"
+#include "scidev.h"
+#include "trace.h"
+
+/*
+ * Aliases of all devices in this QEMU.  QEMU asserts that one address space has
+ * fewer than 4096 sections; each run can cost two.  Entries beyond the limit
+ * are served by the trap handler.
+ */
+#define SCIDEV_RUNS_MAX     1024
+
+/* Part of vm.max_map_count that is left to the rest of QEMU. */
+#define SCIDEV_MAPS_SPARE   8
+#define SCIDEV_MAPS_DEFAULT 65530
+
+typedef struct SCIDevRun {
+    MemoryRegion alias;
+    SCIDev *dev;
+    uint64_t offset;
+    uint64_t size;
+    SCIDevBacking backing;
+} SCIDevRun;
+
+/* Host ranges that outlive the regions over them by an RCU grace period. */
+typedef struct SCIDevRange {
+    struct rcu_head rcu;
+    void *base;
+    size_t size;
+} SCIDevRange;
+
+static unsigned scidev_runs;    /* of all devices, at most SCIDEV_RUNS_MAX */
+static uint64_t scidev_maps;    /* bound of all windows' host mappings */
+static uint64_t scidev_maps_max;
+
+static const char *const scidev_backing_name[SCIDEV_BACKINGS] = {
+    [SCIDEV_BACKING_RAM] = "ram",
+    [SCIDEV_BACKING_ROM] = "rom",
+};
+
+static void *scidev_scratch(void *where, size_t size)
+{
+    return mmap(where, size, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+                    (where ? MAP_FIXED : 0),
+                -1, 0);
+}
+
+/* Take the peer's pages out of a range.  There is no way to go on without. */
+static void scidev_replace(void *where, size_t size)
+{
+    if (scidev_scratch(where, size) == MAP_FAILED) {
+        /* No guest can cause it: mappings are budgeted, the range exists. */
+        error_report("sci: cannot replace a host mapping: %s", strerror(errno));
+        abort();
+    }
+}
+
+static uint64_t scidev_maps_limit(void)
+{
+    g_autofree char *text = NULL;
+    uint64_t max;
+
+    if (!g_file_get_contents("/proc/sys/vm/max_map_count", &text, NULL, NULL) ||
+        qemu_strtou64(text, NULL, 10, &max) < 0) {
+        max = SCIDEV_MAPS_DEFAULT;
+    }
+    return max - max / SCIDEV_MAPS_SPARE;
+}
+
+static uint8_t *scidev_entry_host(SCIDev *s, unsigned index,
+                                  SCIDevBacking backing)
+{
+    return s->host[backing] + index * scidev_granule(s);
+}
+
+/* Pages from @i on that one mmap can cover. */
+static unsigned scidev_contiguous(const InboundPage *pages, unsigned i,
+                                  unsigned n)
+{
+    unsigned count = 1;
+
+    while (i + count < n && pages[i + count].fd == pages[i].fd &&
+           pages[i + count].fd_offset ==
+           pages[i].fd_offset + (uint64_t)count * SCI_PAGE_SIZE) {
+        count++;
+    }
+    return count;
+}
+
+bool scidev_window_map(SCIDev *s, unsigned index, SCIDevBacking backing,
+                       const InboundPage *pages)
+{
+    SCIDevEntry *e = &s->att[index];
+    uint8_t *host = scidev_entry_host(s, index, backing);
+    unsigned maps = 1;          /* what is left of the range behind the entry */
+    unsigned i, count;
+
+    for (i = 0; i < e->n_pages; i += scidev_contiguous(pages, i, e->n_pages)) {
+        maps++;
+    }
+    if (maps > scidev_maps_max - scidev_maps) {
+        return false;
+    }
+    for (i = 0; i < e->n_pages; i += count) {
+        count = scidev_contiguous(pages, i, e->n_pages);
+        /* Writable even for ROM: a debugger may write to it. */
+        if (mmap(host + (uint64_t)i * SCI_PAGE_SIZE,
+                 (uint64_t)count * SCI_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_FIXED, pages[i].fd,
+                 pages[i].fd_offset) == MAP_FAILED) {
+            /* The failed call may have left a hole. */
+            scidev_replace(host, (uint64_t)(i + count) * SCI_PAGE_SIZE);
+            return false;
+        }
+    }
+    scidev_maps += maps;
+    e->n_maps = maps;
+    e->backing = backing;
+    trace_scidev_map(s->node_id, index, e->n_pages, maps - 1,
+                     scidev_backing_name[backing]);
+    return true;
+}
+
+void scidev_window_unmap(SCIDev *s, unsigned index)
+{
+    SCIDevEntry *e = &s->att[index];
+
+    if (e->backing == SCIDEV_BACKING_NONE) {
+        return;
+    }
+    scidev_replace(scidev_entry_host(s, index, e->backing),
+                   (uint64_t)e->n_pages * SCI_PAGE_SIZE);
+    scidev_maps -= e->n_maps;
+    e->n_maps = 0;
+    e->backing = SCIDEV_BACKING_NONE;
+    trace_scidev_unmap(s->node_id, index, e->n_pages);
+}
+
+/* The next run of mapped entries from *@index on; moves *@index behind it. */
+static bool scidev_run_next(const SCIDev *s, unsigned *index, SCIDevRun *run)
+{
+    const uint64_t granule = scidev_granule(s);
+    unsigned i = *index;
+
+    while (i < SCI_ATT_ENTRIES && s->att[i].backing == SCIDEV_BACKING_NONE) {
+        i++;
+    }
+    if (i == SCI_ATT_ENTRIES) {
+        return false;
+    }
+    run->offset = i * granule;
+    run->size = 0;
+    run->backing = s->att[i].backing;
+    /* An entry that ends before its granule does ends the run. */
+    while (i < SCI_ATT_ENTRIES && s->att[i].backing == run->backing &&
+           run->offset + run->size == i * granule) {
+        run->size += (uint64_t)s->att[i].n_pages * SCI_PAGE_SIZE;
+        i++;
+    }
+    *index = i;
+    return true;
+}
+
+static bool scidev_run_equal(const SCIDevRun *a, const SCIDevRun *b)
+{
+    return a->offset == b->offset && a->size == b->size &&
+           a->backing == b->backing;
+}
+
+static int scidev_run_compare(const void *a, const void *b)
+{
+    const SCIDevRun *x = *(SCIDevRun *const *)a;
+    const SCIDevRun *y = *(SCIDevRun *const *)b;
+
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/*
+ * An alias is resolved when the topology is rendered, no view refers to it: it
+ * may be destroyed at any time (docs/devel/memory.rst).
+ */
+static void scidev_run_free(void *opaque)
+{
+    SCIDevRun *run = opaque;
+
+    memory_region_del_subregion(&run->dev->window, &run->alias);
+    object_unparent(OBJECT(&run->alias));
+    g_free(run);
+    scidev_runs--;
+}
+
+static SCIDevRun *scidev_run_new(SCIDev *s, const SCIDevRun *want)
+{
+    g_autofree char *name = g_strdup_printf("sci-run-%" PRIx64, want->offset);
+    SCIDevRun *run = g_new0(SCIDevRun, 1);
+
+    run->dev = s;
+    run->offset = want->offset;
+    run->size = want->size;
+    run->backing = want->backing;
+    memory_region_init_alias(&run->alias, OBJECT(s), name,
+                             &s->backing[run->backing], run->offset, run->size);
+    memory_region_add_subregion_overlap(&s->window, run->offset, &run->alias,
+                                        1);
+    scidev_runs++;
+    return run;
+}
+
+void scidev_window_update(SCIDev *s)
+{
+    GPtrArray *old = s->runs;
+    GPtrArray *new = g_ptr_array_new_with_free_func(scidev_run_free);
+    g_autoptr(GArray) wanted = g_array_new(false, true, sizeof(SCIDevRun));
+    unsigned index = 0, o = 0, kept = 0, dropped;
+    SCIDevRun want = {};
+
+    memory_region_transaction_begin();
+    while (scidev_run_next(s, &index, &want)) {
+        while (o < old->len &&
+               ((SCIDevRun *)old->pdata[o])->offset < want.offset) {
+            o++;
+        }
+        if (o < old->len && scidev_run_equal(old->pdata[o], &want)) {
+            g_ptr_array_add(new, g_steal_pointer(&old->pdata[o]));
+            kept++;
+        } else {
+            g_array_append_val(wanted, want);
+        }
+    }
+    dropped = old->len - kept;
+    /* Before the new ones: they may need the room. */
+    for (o = 0; o < old->len; o++) {
+        g_clear_pointer(&old->pdata[o], scidev_run_free);
+    }
+    g_ptr_array_free(old, true);
+    for (o = 0; o < wanted->len && scidev_runs < SCIDEV_RUNS_MAX; o++) {
+        g_ptr_array_add(
+            new, scidev_run_new(s, &g_array_index(wanted, SCIDevRun, o)));
+    }
+    g_ptr_array_sort(new, scidev_run_compare);
+    s->runs = new;
+    memory_region_transaction_commit();
+    trace_scidev_topology(s->node_id, new->len, dropped, o);
+}
+
+static void scidev_window_init_rom(SCIDev *s)
+{
+    MemoryRegion *mr = &s->backing[SCIDEV_BACKING_ROM];
+
+    /*
+     * A ROM device over memory of ours: loads are direct, stores go to
+     * `scidev_trap_ops`.  memory_region_init_rom_device() would allocate and
+     * account for the whole window, and a read-only RAM region would lose
+     * stores without telling us.
+     */
+    memory_region_init_ram_ptr(mr, OBJECT(s), "sci-rom", s->window_size,
+                               s->host[SCIDEV_BACKING_ROM]);
+    mr->ram = false;
+    mr->rom_device = true;
+    mr->ops = &scidev_trap_ops;
+    mr->opaque = s;
+}
+
+bool scidev_window_init(SCIDev *s, Error **errp)
+{
+    ERRP_GUARD();
+    uint8_t *base = scidev_scratch(NULL, 2 * s->window_size);
+
+    if (base == MAP_FAILED) {
+        error_setg_errno(errp, errno,
+                         "cannot reserve address space for the window");
+        error_append_hint(errp, "Use a smaller window-size.\n");
+        return false;
+    }
+    if (!scidev_maps_max) {
+        scidev_maps_max = scidev_maps_limit();
+    }
+    s->host[SCIDEV_BACKING_RAM] = base;
+    s->host[SCIDEV_BACKING_ROM] = base + s->window_size;
+    s->walk = g_new0(InboundPage, scidev_granule(s) / SCI_PAGE_SIZE);
+    s->runs = g_ptr_array_new_with_free_func(scidev_run_free);
+
+    memory_region_init(&s->window, OBJECT(s), "sci-window", s->window_size);
+    memory_region_init_io(&s->trap, OBJECT(s), &scidev_trap_ops, s, "sci-trap",
+                          s->window_size);
+    memory_region_add_subregion(&s->window, 0, &s->trap);
+    memory_region_init_ram_ptr(&s->backing[SCIDEV_BACKING_RAM], OBJECT(s),
+                               "sci-ram", s->window_size, base);
+    scidev_window_init_rom(s);
+    /* QEMU's madvise() would keep the range from merging with later scratch. */
+    scidev_replace(base, 2 * s->window_size);
+    pci_register_bar(PCI_DEVICE(s), SCI_BAR_WINDOW,
+                     PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                         PCI_BASE_ADDRESS_MEM_PREFETCH,
+                     &s->window);
+    return true;
+}
+
+/* The aliases go; the regions stay until the device is finalized. */
+void scidev_window_exit(SCIDev *s)
+{
+    g_clear_pointer(&s->walk, g_free);
+    if (s->runs) {
+        g_ptr_array_free(s->runs, true);
+        s->runs = NULL;
+    }
+}
+
+static void scidev_range_free(SCIDevRange *range)
+{
+    munmap(range->base, range->size);
+    g_free(range);
+}
+
+/* The regions are gone; a reader of QEMU's RAM list may still be about. */
+void scidev_window_finalize(SCIDev *s)
+{
+    SCIDevRange *range;
+
+    if (!s->host[SCIDEV_BACKING_RAM]) {
+        return;
+    }
+    range = g_new0(SCIDevRange, 1);
+    range->base = s->host[SCIDEV_BACKING_RAM];
+    range->size = 2 * s->window_size;
+    call_rcu(range, scidev_range_free, rcu);
+}
