@@ -243,8 +243,10 @@ static int importer_taken(struct importer *importer)
 		error = rsm_memseg_import_close_barrier(&importer->barrier);
 		if (error == RSM_SUCCESS && out == importer->in)
 			return RSM_SUCCESS;
-		if (error && error != RSMERR_BARRIER_FAILURE)
+		if (error && error != RSMERR_BARRIER_FAILURE) {
+			fprintf(stderr, "Barrier close failed, %d\n", error);
 			return error;
+		}
 		if (seconds() >= deadline)
 			return RSMERR_TIMEOUT;
 		rsm_intr_signal_wait(importer->segment, POLL_MS);
