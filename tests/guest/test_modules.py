@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Modules: loading, unloading, what holds them, and their limits."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+
+from lab import testlib  # noqa: E402
+
+DRIVERS = "/usr/libexec/rsmlab-drivers"
+QUICK = "guest-barriers"    # a program that uses most of the agent
+
+
+def modules_load_and_unload_again_and_again(lab):
+    node = lab.node(1)
+    for _ in range(20):
+        node.check("sh", DRIVERS, "unload")
+        node.check("sh", DRIVERS, "load")
+    node.check(QUICK, "loopback")
+    node.check(QUICK, "sci0")
+
+
+def unloading_right_after_use_leaves_nothing(lab):
+    node = lab.node(1)
+    for _ in range(3):
+        node.check(QUICK, "sci0")
+        node.check("sh", DRIVERS, "unload")
+        node.check("sh", DRIVERS, "load")
+
+
+def agent_works_without_an_adapter(lab):
+    node = lab.node(1)
+    node.check("rmmod", "sci")
+    try:
+        node.check("guest-controllers", "loopback")
+        node.check(QUICK, "loopback")
+    finally:
+        node.check("modprobe", "sci")
+
+
+def open_segments_hold_the_agent(lab):
+    node = lab.node(1)
+    with node.spawn("rsmtest", "-e") as exporter:
+        exporter.expect("Mbuf is")
+        for module in ("rsm", "sci"):
+            status, _, err = node.run("rmmod", module)
+            if not status:
+                raise AssertionError(f"{module} was unloaded: {err}")
+        exporter.signal("KILL")
+        exporter.wait()
+    node.check("sh", DRIVERS, "unload")
+    node.check("sh", DRIVERS, "load")
+
+
+def without_the_agent_there_is_no_controller(lab):
+    node = lab.node(1)
+    node.check("sh", DRIVERS, "unload")
+    try:
+        status, out, err = node.run("rsmtest", "-e")
+        if status != 1 or "Unable to get controller 4" not in err:
+            raise AssertionError(f"status {status}: {out}{err}")
+    finally:
+        node.check("sh", DRIVERS, "load")
+
+
+if __name__ == "__main__":
+    testlib.main([
+        modules_load_and_unload_again_and_again,
+        unloading_right_after_use_leaves_nothing,
+        agent_works_without_an_adapter,
+        open_segments_hold_the_agent,
+        without_the_agent_there_is_no_controller,
+    ], nodes=1)
