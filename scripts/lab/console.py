@@ -4,7 +4,9 @@
 import contextlib
 import fcntl
 import os
+import re
 import select
+import shutil
 import socket
 import sys
 import termios
@@ -14,6 +16,7 @@ import tty
 from . import job, ui
 
 ESCAPE = b"\x1d"        # Ctrl-]
+_CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @contextlib.contextmanager
@@ -52,7 +55,7 @@ def attach(node):
     """Connect the terminal to the node's console until Ctrl-]."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ui.Failure("console needs a terminal; scripts use `rsmlab exec`")
-    size = os.get_terminal_size()
+    size = shutil.get_terminal_size()
     with connection(node) as sock:
         with contextlib.suppress(ui.Failure, TimeoutError):
             job.run(node, ["stty", "-F", "/dev/ttyS0", "rows", str(size.lines),
@@ -97,10 +100,14 @@ class Session:
         data = self.sock.recv(4096)
         if not data:
             raise ui.Failure("the console was closed")
+        self.accept(data)
+
+    def accept(self, data):
+        """Take what the console sent."""
         self.seen += data
         *lines, self.line = (self.line + data).split(b"\n")
         for line in lines:
-            self.show(line.rstrip(b"\r").decode(errors="replace"))
+            self.show(_CONTROL.sub(b"", line).decode(errors="replace"))
 
     def expect(self, text, timeout=30):
         """Read until TEXT has appeared; what came before and including it."""

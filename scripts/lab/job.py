@@ -17,6 +17,7 @@ import time
 
 from . import node as node_module, ui
 
+STARTER = ["/bin/start-stop-daemon", "-S", "-b", "-x", "/usr/libexec/rsmlab-run", "--"]
 CHUNK = 1 << 16
 IDLE_MIN, IDLE_MAX = 0.004, 0.05
 DRAIN_DEADLINE = 5
@@ -54,7 +55,7 @@ class Job:
                 self.stack.callback(os.close, self.files[stream])
             port = self._open_port(stdin) if stdin is not None else "-"
             with node.agent() as agent:
-                agent.run(["/usr/libexec/rsmlab-run", self.name, port, *argv])
+                agent.run([*STARTER, self.name, port, *argv])
             self.stack = self.stack.pop_all()
 
     def __enter__(self):

@@ -12,7 +12,7 @@ import re
 from . import apt, paths, steps, ui
 
 KERNELS = ("6.1", "6.12")
-LINKED = [paths.GUEST_DRIVER, paths.QEMU_DEVICE / "include"]
+LINKED = [paths.GUEST_DRIVER, paths.QEMU_DEVICE / "include", paths.TOP / "librsm" / "include"]
 
 
 def _suite(kernel):

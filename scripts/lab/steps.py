@@ -22,26 +22,6 @@ def key_of(*parts):
     return h.hexdigest()[:24]
 
 
-def tree_key(*roots):
-    """Fingerprint of the files below roots: names, modes, sizes, times."""
-    h = hashlib.sha256()
-    for root in roots:
-        root = pathlib.Path(root)
-        if root.is_dir():
-            files = sorted(p for p in root.rglob("*") if "__pycache__" not in p.parts)
-        else:
-            files = [root]
-        for p in files:
-            try:
-                st = p.stat()
-            except FileNotFoundError:
-                h.update(f"{p} absent\0".encode())
-                continue
-            if not p.is_dir():
-                h.update(f"{p} {st.st_mode} {st.st_size} {st.st_mtime_ns}\0".encode())
-    return h.hexdigest()[:24]
-
-
 def done(name, key):
     try:
         return (paths.STAMPS / name).read_text(encoding="utf-8").strip() == key

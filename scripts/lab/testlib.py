@@ -149,6 +149,8 @@ class TestLab(lab_module.Lab):
         self.allowed = []
 
     def boot(self):
+        if not self.count:
+            return
         kern = os.environ.get("RSMLAB_KERNEL", paths.default_kernel())
         lab_module.check_built(kern)
         self.start(self.count, kern)
@@ -210,9 +212,10 @@ def _on_signal(_signo, _frame):
 
 
 def main(tests, nodes=2, argv=None):
-    """Run TESTS (functions of the lab) with NODES nodes; exits 0, 1 or 77.
+    """Run TESTS (functions of the lab) with NODES nodes; exits 0 or 1.
 
-    Names on the command line select tests.
+    Names on the command line select tests. A skip is told by TAP alone: meson
+    takes exit status 77 for an error from a test that speaks TAP.
     """
     wanted = sys.argv[1:] if argv is None else argv
     unknown = set(wanted) - {t.__name__ for t in tests}
@@ -227,9 +230,11 @@ def main(tests, nodes=2, argv=None):
     try:
         lab.boot()
         sys.stdout = tap
-        print(f"1..{len(tests) + 1}", flush=True)
+        print(f"1..{len(tests) + bool(nodes)}", flush=True)
         verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]
-        verdicts.append(_run_one(len(tests) + 1, "kernel_logs_stay_clean", _logs_are_clean, lab))
+        if nodes:
+            verdicts.append(_run_one(len(tests) + 1, "kernel_logs_stay_clean",
+                                     _logs_are_clean, lab))
     except ui.Failure as e:
         sys.stdout = tap
         print(f"Bail out! {str(e).splitlines()[0]}")
@@ -239,6 +244,4 @@ def main(tests, nodes=2, argv=None):
         sys.exit(130)
     finally:
         lab.remove()
-    if False in verdicts:
-        sys.exit(1)
-    sys.exit(77 if all(v is None for v in verdicts[:-1]) and tests else 0)
+    sys.exit(1 if False in verdicts else 0)

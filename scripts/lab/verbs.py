@@ -69,10 +69,16 @@ def status(_args):
 
 
 def _links(node):
-    """Link states as the node's adapter reports them."""
-    state, out, _ = job.run(node, ["cat", "/sys/kernel/debug/sci/sci0/links"], timeout=10)
-    return f"links: {', '.join(out.split(chr(10))).rstrip(', ')}" if state == 0 and out \
-        else "links: unknown (driver not loaded)"
+    """Link states as the adapter's driver shows them in debugfs."""
+    try:
+        state, out, _ = job.run(node, ["cat", "/sys/kernel/debug/sci/sci0/peers"], timeout=10)
+    except (ui.Failure, TimeoutError):
+        return "does not answer"
+    if state:
+        return "no adapter driver loaded"
+    peers = [line.split() for line in out.splitlines()[1:]]
+    links = [f"{peer[0]} {peer[1]}" for peer in peers if int(peer[0]) != node.number]
+    return f"links to: {', '.join(links) or 'nobody'}"
 
 
 def run_console(args):
