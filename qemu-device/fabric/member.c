@@ -386,14 +386,16 @@ void fabric_reap(Fabric *f)
         FabricLink *link = g_ptr_array_index(f->links, i);
         unsigned node = link->node;
 
-        if (link_alive(link) || !link_finish(f, link)) {
+        if (link_alive(link)) {
             i++;
             continue;
         }
-        g_ptr_array_remove_index(f->links, i);
-        fabric_link_free(link);
+        if (link_finish(f, link)) {
+            g_ptr_array_remove_index(f->links, i);
+            fabric_link_free(link);
+        }
         unpark(f, node);
-        /* Both may have ended other links. */
+        /* All of that may have ended other links. */
         i = 0;
     }
 }
