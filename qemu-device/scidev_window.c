@@ -250,6 +250,8 @@ void scidev_window_update(SCIDev *s)
     for (o = 0; o < old->len; o++) {
         g_clear_pointer(&old->pdata[o], scidev_run_free);
     }
+    /* All that is left is NULL, for which the free function is not made. */
+    g_ptr_array_set_free_func(old, NULL);
     g_ptr_array_free(old, true);
     for (o = 0; o < wanted->len && scidev_runs < SCIDEV_RUNS_MAX; o++) {
         g_ptr_array_add(
