@@ -229,21 +229,20 @@ int sci_peer_init(struct sci_device *sd)
 	return devm_add_action(&sd->pdev->dev, sci_peer_exit, sd);
 }
 
-static void sci_peer_all(struct sci_device *sd)
-{
-	bitmap_fill(sd->events, SCI_NODES);
-	queue_work(sd->wq, &sd->peer_work);
-}
-
+/* With the agent registered: from here on it hears of peers. */
 void sci_peer_start(struct sci_device *sd)
 {
-	sci_peer_all(sd);
+	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_ALL);
+	bitmap_fill(sd->events, SCI_NODES);
+	queue_work(sd->wq, &sd->peer_work);
 }
 
 /* On return all peers are down for the agent, and no event will come. */
 void sci_peer_stop(struct sci_device *sd)
 {
+	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
 	WRITE_ONCE(sd->stopping, true);
-	sci_peer_all(sd);
+	bitmap_fill(sd->events, SCI_NODES);
+	queue_work(sd->wq, &sd->peer_work);
 	flush_workqueue(sd->wq);
 }

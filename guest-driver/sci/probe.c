@@ -113,8 +113,8 @@ static int sci_enable(struct sci_device *sd)
 	u32 control = SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND;
 	int ret;
 
-	sci_write(sd, SCI_REG_INT_CAUSE, SCI_INT_ALL);
-	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_ALL);
+	/* Not yet for peers: there is no agent whom to tell of them. */
+	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
 	sci_write(sd, SCI_REG_CONTROL, control);
 	ret = devm_add_action_or_reset(&sd->pdev->dev, sci_disable, sd);
 	if (ret)
