@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Fuzzes the decoder of the fabric.  The first byte of an input is the number
+ * of descriptors, the rest is the packet.  What is accepted must keep the
+ * bounds that the rest of the fabric relies on, and must encode to the same
+ * bytes.  Linked with libFuzzer, or with fabric_corpus.c which runs files.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_hello(const FabricHello *hello, unsigned int n_fds)
+{
+	g_assert_cmpuint(hello->node - 1, <, FABRIC_NODE_MAX);
+	g_assert_cmpuint(hello->n_lines - 1, <, FABRIC_LINES_MAX);
+	g_assert_cmpuint(hello->n_ram - 1, <, FABRIC_RAM_MAX);
+	g_assert_cmpuint(n_fds, ==, 1 + hello->n_ram + hello->n_lines);
+	for (unsigned int i = 0; i < hello->n_ram; i++) {
+		const FabricRam *ram = &hello->ram[i];
+
+		g_assert_cmpuint(ram->size, >=, FABRIC_PAGE_SIZE);
+		g_assert_cmpuint(ram->guest_base + ram->size, >, ram->guest_base);
+		g_assert_cmpuint(ram->fd_offset + ram->size, >, ram->fd_offset);
+		g_assert_cmpuint(ram->fd_offset + ram->size, <=, INT64_MAX);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* A block of the exact size: a read beyond it is seen. */
+	uint8_t *packet, again[FABRIC_WIRE_MAX];
+	FabricMessage msg;
+	char *fault;
+
+	if (size < 1)
+		return 0;
+	packet = malloc(size);
+	memcpy(packet, data + 1, size - 1);
+	fault = fabric_wire_decode(packet, size - 1, data[0], &msg);
+	if (!fault) {
+		if (msg.type == FABRIC_HELLO)
+			check_hello(&msg.hello, data[0]);
+		else
+			g_assert_cmpuint(data[0], ==, 0);
+		g_assert_cmpuint(fabric_wire_encode(&msg, again), ==, size - 1);
+		g_assert_cmpint(memcmp(again, packet, size - 1), ==, 0);
+	}
+	g_free(fault);
+	free(packet);
+	return 0;
+}
