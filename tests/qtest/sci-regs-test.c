@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Registers of the sci device: the spec's table, access sizes, and what a
+ * hostile guest may write.  One node, no peer.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include "qemu/osdep.h"
+#include "scitest.h"
+
+/* A row of the register table of docs/specs/sci.rst */
+struct row {
+	unsigned int offset;
+	char name[24];
+	char access[8];
+	char reset[16];
+};
+
+static struct row rows[64];
+static unsigned int n_rows;
+
+/* Rows look like "0x000   VERSION   4     RO      0x00010000   Major ...". */
+static void read_spec(void)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	bool within = false;
+
+	g_assert_true(g_file_get_contents(SCI_SPEC, &text, NULL, NULL));
+	lines = g_strsplit(text, "\n", 0);
+	n_rows = 0;
+	for (char **line = lines; *line; line++) {
+		struct row r;
+		unsigned int size;
+
+		if (g_str_equal(*line, "Registers"))
+			within = true;
+		if (g_str_equal(*line, "Bits"))
+			within = false;
+		if (!within || sscanf(*line, "0x%x %23s %u %7s %15s", &r.offset, r.name, &size,
+				      r.access, r.reset) != 5)
+			continue;
+		g_assert_cmpuint(size, ==, 4);
+		g_assert_cmpuint(n_rows, <, G_N_ELEMENTS(rows));
+		rows[n_rows++] = r;
+	}
+	g_assert_cmpuint(n_rows, >, 30);
+}
+
+static uint32_t reset_value(struct sci_node *n, const struct row *r)
+{
+	unsigned int shift = g_str_has_suffix(r->name, "_HI") ? 32 : 0;
+
+	if (g_str_equal(r->reset, "node-id"))
+		return n->id;
+	if (g_str_equal(r->reset, "window-size"))
+		return (256ull << 20) >> shift;
+	if (g_str_equal(r->reset, "lines"))
+		return 32;
+	if (g_str_equal(r->reset, "*"))
+		return (256ull << 20) / SCI_ATT_ENTRIES;
+	if (g_str_equal(r->reset, "-"))
+		return 0;
+	return g_ascii_strtoull(r->reset, NULL, 0);
+}
+
+static void check_reset_column(struct sci_node *n)
+{
+	for (unsigned int i = 0; i < n_rows; i++) {
+		g_test_message("%s", rows[i].name);
+		g_assert_cmphex(sci_get(n, rows[i].offset), ==, reset_value(n, &rows[i]));
+	}
+	for (unsigned int i = 0; i < SCI_PEER_EVENT_WORDS; i++)
+		g_assert_cmphex(sci_get(n, SCI_REG_PEER_EVENT + 4 * i), ==, 0);
+	g_assert_cmphex(sci_get(n, SCI_REG_ERROR), ==, 0);
+}
+
+static void scribble(struct sci_node *n)
+{
+	sci_enable(n);
+	sci_export(n, 0, SCI_DATA_BASE, SCI_INBOUND_READ | SCI_INBOUND_WRITE, SCI_KEY,
+		   SCI_ROW_ALL);
+	g_assert_cmpuint(sci_map(n, 0, n->id, 0, SCI_ATT_READ | SCI_ATT_WRITE), ==,
+			 SCI_ATT_ST_MAPPED);
+	sci_map(n, 1, n->id, 9, SCI_ATT_READ);
+	sci_set(n, SCI_REG_INT_MASK, SCI_INT_ALL);
+	sci_set64(n, SCI_REG_INVAL_FIRST_LO, 0x123456789abcdefull);
+	sci_set64(n, SCI_REG_INVAL_COUNT_LO, 0xfedcba987654321ull);
+	sci_set(n, SCI_REG_INVAL_START, 1);
+	sci_set(n, SCI_REG_DOORBELL, 0xffffffff);
+	sci_load(n, 0x100000);
+	sci_store(n, 0x100000, 1);
+	g_assert_cmphex(sci_get(n, SCI_REG_ERROR), !=, 0);
+}
+
+static void registers_read_their_reset_value(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	check_reset_column(n);
+	sci_cleanup();
+}
+
+static void check_after_reset(struct sci_node *n)
+{
+	check_reset_column(n);
+	for (uint64_t offset = 0; offset < 32; offset += 8)
+		g_assert_cmphex(sci_get64(n, SCI_ATT + offset), ==, 0);
+	g_assert_cmphex(sci_slot_field(n, n->id, link), ==, SCI_LINK_PRESENT);
+	g_assert_cmphex(sci_slot_field(n, n->id, incarnation), ==, 0);
+	g_assert_cmphex(sci_slot_field(n, n->id, errors), ==, 0);
+	g_assert_cmphex(sci_slot_field(n, n->id, revokes), ==, 0);
+	g_assert_cmphex(sci_load(n, 0), ==, UINT64_MAX);
+}
+
+static void soft_reset_restores_the_reset_column(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	scribble(n);
+	sci_set(n, SCI_REG_CONTROL, SCI_CONTROL_RESET | SCI_CONTROL_ENABLE);
+	check_after_reset(n);
+	sci_cleanup();
+}
+
+static void system_reset_restores_the_reset_column(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	scribble(n);
+	qtest_system_reset(n->qts);
+	sci_setup(n);
+	check_after_reset(n);
+	sci_cleanup();
+}
+
+static void read_only_registers_ignore_writes(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	for (unsigned int i = 0; i < n_rows; i++) {
+		uint32_t old;
+
+		if (!g_str_equal(rows[i].access, "RO"))
+			continue;
+		g_test_message("%s", rows[i].name);
+		old = sci_get(n, rows[i].offset);
+		sci_set(n, rows[i].offset, ~old);
+		g_assert_cmphex(sci_get(n, rows[i].offset), ==, old);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	}
+	sci_cleanup();
+}
+
+static bool is_register(unsigned int offset)
+{
+	for (unsigned int i = 0; i < n_rows; i++)
+		if (rows[i].offset == offset)
+			return true;
+	return offset >= SCI_REG_PEER_EVENT && offset < SCI_REG_END;
+}
+
+static void what_is_no_register_reads_all_ones(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	static const unsigned int far[] = { 0x120, 0xffc, 0x3000, 0x8000, 0xfffc };
+
+	for (unsigned int offset = 0; offset < SCI_REG_END; offset += 4) {
+		if (is_register(offset))
+			continue;
+		g_assert_cmphex(sci_get(n, offset), ==, UINT32_MAX);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+		sci_set(n, offset, 0);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	}
+	for (unsigned int i = 0; i < G_N_ELEMENTS(far); i++) {
+		g_assert_cmphex(sci_get(n, far[i]), ==, UINT32_MAX);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	}
+	sci_cleanup();
+}
+
+static void wrong_sizes_are_refused(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	g_assert_cmphex(qtest_readb(n->qts, n->csr + SCI_REG_VERSION), ==, 0xff);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	g_assert_cmphex(qtest_readw(n->qts, n->csr + SCI_REG_VERSION), ==, 0xffff);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	g_assert_cmphex(qtest_readl(n->qts, n->csr + SCI_REG_VERSION + 2), ==, UINT32_MAX);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	/* Two single registers are not a pair. */
+	g_assert_cmphex(sci_get64(n, SCI_REG_VERSION), ==, UINT64_MAX);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	qtest_writeb(n->qts, n->csr + SCI_REG_INT_MASK, 7);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	g_assert_cmphex(sci_get(n, SCI_REG_INT_MASK), ==, 0);
+	qtest_writew(n->qts, n->csr + SCI_ATT + 8, 7);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+	g_assert_cmphex(sci_get(n, SCI_ATT + 8), ==, 0);
+	sci_cleanup();
+}
+
+static void pairs_take_halves_and_wholes(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	sci_set64(n, SCI_REG_INBOUND_BASE_LO, 0x1122334455667788ull);
+	g_assert_cmphex(sci_get(n, SCI_REG_INBOUND_BASE_LO), ==, 0x55667788);
+	g_assert_cmphex(sci_get(n, SCI_REG_INBOUND_BASE_HI), ==, 0x11223344);
+	sci_set(n, SCI_REG_INBOUND_BASE_HI, 0xaabbccdd);
+	g_assert_cmphex(sci_get64(n, SCI_REG_INBOUND_BASE_LO), ==, 0xaabbccdd55667788ull);
+	sci_set(n, SCI_REG_INBOUND_BASE_LO, 1);
+	g_assert_cmphex(sci_get64(n, SCI_REG_INBOUND_BASE_LO), ==, 0xaabbccdd00000001ull);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_cleanup();
+}
+
+static void unknown_control_bits_are_refused(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	for (unsigned int bit = 2; bit < 31; bit++) {
+		sci_set(n, SCI_REG_CONTROL, 1u << bit | SCI_CONTROL_ENABLE);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
+		g_assert_cmphex(sci_get(n, SCI_REG_CONTROL), ==, 0);
+	}
+	sci_cleanup();
+}
+
+static void incarnation_grows_with_each_enable(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	uint32_t last = 0;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		uint32_t now = sci_enable(n);
+
+		g_assert_cmpuint(now, >, last);
+		g_assert_cmpuint(sci_slot_field(n, 7, incarnation), ==, now);
+		g_assert_cmpuint(sci_slot_field(n, 7, link), ==, SCI_LINK_UP);
+		last = now;
+		sci_set(n, SCI_REG_CONTROL, 0);
+		g_assert_cmpuint(sci_get(n, SCI_REG_INCARNATION), ==, 0);
+		g_assert_cmpuint(sci_slot_field(n, 7, link), ==, SCI_LINK_PRESENT);
+	}
+	sci_cleanup();
+}
+
+struct tables {
+	const char *what;
+	uint64_t inbound_base, access_base;
+	uint32_t inbound_count, access_count;
+};
+
+static const struct tables bad_tables[] = {
+	{ "no directory entry", SCI_DIR_BASE, SCI_ACCESS_BASE, 0, 1 },
+	{ "no access row", SCI_DIR_BASE, SCI_ACCESS_BASE, 1, 0 },
+	{ "directory too long", SCI_DIR_BASE, SCI_ACCESS_BASE, SCI_DIR_MAX + 1, 1 },
+	{ "too many rows", SCI_DIR_BASE, SCI_ACCESS_BASE, 1, SCI_ACCESS_MAX + 1 },
+	{ "directory count wraps", SCI_DIR_BASE, SCI_ACCESS_BASE, UINT32_MAX, 1 },
+	{ "row count wraps", SCI_DIR_BASE, SCI_ACCESS_BASE, 1, UINT32_MAX },
+	{ "directory unaligned", SCI_DIR_BASE + 4, SCI_ACCESS_BASE, 1, 1 },
+	{ "rows unaligned", SCI_DIR_BASE, SCI_ACCESS_BASE + 32, 1, 1 },
+	{ "directory beyond RAM", SCI_RAM_SIZE, SCI_ACCESS_BASE, 1, 1 },
+	{ "rows beyond RAM", SCI_DIR_BASE, SCI_RAM_SIZE, 1, 1 },
+	{ "directory leaves RAM", SCI_RAM_SIZE - 8, SCI_ACCESS_BASE, 2, 1 },
+	{ "rows leave RAM", SCI_DIR_BASE, SCI_RAM_SIZE - 64, 1, 2 },
+	{ "directory wraps", UINT64_MAX - 7, SCI_ACCESS_BASE, 2, 1 },
+	{ "rows wrap", SCI_DIR_BASE, UINT64_MAX - 63, 1, 2 },
+	{ "directory in the VGA hole", 0xa0000, SCI_ACCESS_BASE, 1, 1 },
+	{ "directory across the hole", 0x9f000, SCI_ACCESS_BASE, SCI_DIR_MAX, 1 },
+	{ "directory in the own window", 0x2000000000ull, SCI_ACCESS_BASE, 1, 1 },
+};
+
+static void set_tables(struct sci_node *n, const struct tables *t)
+{
+	sci_set64(n, SCI_REG_INBOUND_BASE_LO, t->inbound_base);
+	sci_set64(n, SCI_REG_ACCESS_BASE_LO, t->access_base);
+	sci_set(n, SCI_REG_INBOUND_COUNT, t->inbound_count);
+	sci_set(n, SCI_REG_ACCESS_COUNT, t->access_count);
+}
+
+static void bad_tables_are_not_published(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad_tables); i++) {
+		g_test_message("%s", bad_tables[i].what);
+		set_tables(n, &bad_tables[i]);
+		sci_set(n, SCI_REG_CONTROL, SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND);
+		g_assert_cmphex(sci_get(n, SCI_REG_CONTROL), ==, SCI_CONTROL_ENABLE);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_INBOUND);
+	}
+	sci_cleanup();
+}
+
+static void inbound_needs_enable(void)
+{
+	static const struct tables good = { "good", SCI_DIR_BASE, SCI_ACCESS_BASE, 1, 1 };
+	struct sci_node *n = sci_start(7, NULL);
+
+	set_tables(n, &good);
+	sci_set(n, SCI_REG_CONTROL, SCI_CONTROL_INBOUND);
+	g_assert_cmphex(sci_get(n, SCI_REG_CONTROL), ==, 0);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_INBOUND);
+	sci_cleanup();
+}
+
+static void tables_do_not_move_while_in_use(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	static const unsigned int regs[] = {
+		SCI_REG_INBOUND_BASE_LO, SCI_REG_INBOUND_BASE_HI, SCI_REG_INBOUND_COUNT,
+		SCI_REG_ACCESS_COUNT, SCI_REG_ACCESS_BASE_LO, SCI_REG_ACCESS_BASE_HI,
+	};
+
+	sci_enable(n);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(regs); i++) {
+		uint32_t old = sci_get(n, regs[i]);
+
+		sci_set(n, regs[i], old + 1);
+		g_assert_cmphex(sci_get(n, regs[i]), ==, old);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_INBOUND);
+	}
+	sci_set(n, SCI_REG_CONTROL, SCI_CONTROL_ENABLE);
+	sci_set(n, SCI_REG_INBOUND_COUNT, 1);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_cleanup();
+}
+
+static void bad_invalidations_are_refused(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	static const uint64_t bad[][2] = {
+		{ 0, 0 }, { SCI_PAGES_MAX, 1 }, { 0, SCI_PAGES_MAX + 1ull }, { 1, SCI_PAGES_MAX },
+		{ UINT64_MAX, 1 }, { 1, UINT64_MAX }, { UINT64_MAX, UINT64_MAX },
+		{ 1ull << 63, 1ull << 63 },
+	};
+
+	sci_enable(n);
+	sci_set(n, SCI_REG_INT_CAUSE, SCI_INT_ALL);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad); i++) {
+		sci_invalidate(n, bad[i][0], bad[i][1]);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_INVAL);
+		g_assert_cmphex(sci_get(n, SCI_REG_INT_CAUSE) & SCI_INT_INVAL, ==, 0);
+	}
+	sci_invalidate(n, 0, SCI_PAGES_MAX);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	g_assert_cmphex(sci_get(n, SCI_REG_INT_CAUSE) & SCI_INT_INVAL, ==, SCI_INT_INVAL);
+	sci_cleanup();
+}
+
+static void bad_commits_are_refused(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	static const uint32_t bad[] = {
+		0, 0x00010000, 0x10000001, 0x00001001, 0x0fff0002, 0xffff0001, 0xffffffff,
+		0x0001ffff, 0x08000801,
+	};
+
+	sci_enable(n);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad); i++) {
+		sci_set(n, SCI_REG_ATT_COMMIT, bad[i]);
+		g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_ATT);
+	}
+	sci_set(n, SCI_REG_ATT_COMMIT, SCI_ATT_ENTRIES);
+	sci_set(n, SCI_REG_ATT_COMMIT, 0x0fff0001);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_cleanup();
+}
+
+static void status_interrupt_follows_cause_and_mask(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	sci_get(n, 0x120);
+	g_assert_false(sci_interrupted(n, SCI_VECTOR_STATUS));
+	g_assert_cmphex(sci_get(n, SCI_REG_INT_CAUSE), ==, SCI_INT_ERROR);
+	/* The mask opens over a pending cause. */
+	sci_set(n, SCI_REG_INT_MASK, SCI_INT_ERROR);
+	g_assert_true(sci_interrupted(n, SCI_VECTOR_STATUS));
+	/* Not new: neither the bit of ERROR nor the cause. */
+	sci_get(n, 0x120);
+	g_assert_false(sci_interrupted(n, SCI_VECTOR_STATUS));
+	sci_set(n, SCI_REG_INT_CAUSE, SCI_INT_ERROR);
+	sci_get(n, 0x120);
+	g_assert_false(sci_interrupted(n, SCI_VECTOR_STATUS));
+	sci_errors(n);
+	sci_get(n, 0x120);
+	g_assert_true(sci_interrupted(n, SCI_VECTOR_STATUS));
+	sci_cleanup();
+}
+
+static void own_doorbell_raises_its_vector(void)
+{
+	struct sci_node *n = sci_start(7, "lines=128");
+
+	sci_enable(n);
+	for (unsigned int line = 0; line < 128; line += 127) {
+		sci_set(n, SCI_REG_DOORBELL, 7u << 16 | line);
+		sci_wait(sci_interrupted(n, SCI_VECTOR_LINE(line)));
+	}
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_cleanup();
+}
+
+static void masked_vector_keeps_a_ring_pending(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+
+	sci_enable(n);
+	sci_mask_vector(n, SCI_VECTOR_LINE(3), true);
+	sci_set(n, SCI_REG_DOORBELL, 7u << 16 | 3);
+	sci_wait(sci_vector_pending(n, SCI_VECTOR_LINE(3)));
+	g_assert_false(sci_interrupted(n, SCI_VECTOR_LINE(3)));
+	sci_mask_vector(n, SCI_VECTOR_LINE(3), false);
+	g_assert_true(sci_interrupted(n, SCI_VECTOR_LINE(3)));
+	sci_cleanup();
+}
+
+static void bad_doorbells_count_errors(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	static const struct {
+		uint32_t val, error;
+	} bad[] = {
+		{ 0, SCI_ERROR_NODE }, { 8u << 16, SCI_ERROR_NODE }, { 256u << 16, SCI_ERROR_NODE },
+		{ 0xffff0000, SCI_ERROR_NODE }, { 7u << 16 | 32, SCI_ERROR_LINE },
+		{ 7u << 16 | 0xffff, SCI_ERROR_LINE },
+	};
+
+	sci_set(n, SCI_REG_DOORBELL, 7u << 16);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_NODE);
+	g_assert_cmpuint(sci_slot_field(n, 7, errors), ==, 1);
+	sci_enable(n);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad); i++) {
+		sci_set(n, SCI_REG_DOORBELL, bad[i].val);
+		g_assert_cmphex(sci_errors(n), ==, bad[i].error);
+	}
+	g_assert_cmpuint(sci_slot_field(n, 7, errors), ==, 3);
+	g_assert_cmpuint(sci_slot_field(n, 7, last_error), ==, SCI_ERROR_LINE);
+	g_assert_cmpuint(sci_slot_field(n, 8, errors), ==, 1);
+	sci_cleanup();
+}
+
+static void status_pages_cannot_be_written(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	uint64_t node_id = n->status + offsetof(struct sci_adapter_status, node_id);
+
+	g_assert_cmphex(qtest_readl(n->qts, node_id), ==, 7);
+	qtest_writel(n->qts, node_id, 8);
+	g_assert_cmphex(qtest_readl(n->qts, node_id), ==, 7);
+	sci_enable(n);
+	g_assert_cmphex(qtest_readl(n->qts, n->status + offsetof(struct sci_adapter_status, control)),
+			==, SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND);
+	sci_cleanup();
+}
+
+/* Values that tend to break range checks. */
+static uint64_t hostile_value(void)
+{
+	static const uint64_t edges[] = {
+		0, 1, 7, 8, 0xfff, 0x1000, 0x1001, 0xffff, 0x10000, 0x0fff0001, 0x00001000,
+		0x7fffffff, 0x80000000, 0xffffffff, 0xffff0001, 1ull << 36, 1ull << 48,
+		0x7fffffffffffffffull, 0x8000000000000000ull, UINT64_MAX, UINT64_MAX - 7,
+		SCI_DIR_BASE, SCI_ACCESS_BASE, SCI_RAM_SIZE, SCI_RAM_SIZE - 8, SCI_PAGES_MAX,
+		0x0007000000000007ull, 0x000700000000000full, 0x0007000000001007ull,
+	};
+	uint64_t val = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int();
+
+	return g_test_rand_bit() ? val : edges[val % G_N_ELEMENTS(edges)];
+}
+
+static void device_survives_hostile_writes(void)
+{
+	struct sci_node *n = sci_start(7, "window-size=16M");
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		uint64_t val = hostile_value();
+		uint64_t reg = g_test_rand_int_range(0, SCI_REG_END) & ~3ull;
+
+		switch (g_test_rand_int_range(0, 8)) {
+		case 0:
+			sci_set(n, reg, val);
+			break;
+		case 1:
+			sci_set64(n, reg & ~7ull, val);
+			break;
+		case 2:
+			sci_set64(n, SCI_ATT + (hostile_value() % 0x10000 & ~7ull), val);
+			break;
+		case 3:
+			sci_store(n, hostile_value() % (16 << 20), val);
+			break;
+		case 4:
+			sci_load(n, hostile_value() % (16 << 20));
+			break;
+		case 5:
+			/* Tables at random: in front of, in, and behind RAM. */
+			sci_ram_store(n, SCI_DIR_BASE + 8 * (val % 64), hostile_value());
+			break;
+		case 6:
+			sci_get(n, hostile_value() % SCI_CSR_SIZE);
+			break;
+		case 7:
+			if (i % 64 == 0)
+				sci_enable(n);
+			sci_commit(n, val % 64, 1 + val % 64, sci_get(n, SCI_REG_INCARNATION));
+			break;
+		}
+	}
+	g_assert_cmphex(sci_get(n, SCI_REG_VERSION), ==, SCI_VERSION);
+	sci_set(n, SCI_REG_CONTROL, SCI_CONTROL_RESET);
+	sci_enable(n);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_cleanup();
+}
+
+#define ADD(test) qtest_add_func("/sci/regs/" #test, test)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	read_spec();
+	ADD(registers_read_their_reset_value);
+	ADD(soft_reset_restores_the_reset_column);
+	ADD(system_reset_restores_the_reset_column);
+	ADD(read_only_registers_ignore_writes);
+	ADD(what_is_no_register_reads_all_ones);
+	ADD(wrong_sizes_are_refused);
+	ADD(pairs_take_halves_and_wholes);
+	ADD(unknown_control_bits_are_refused);
+	ADD(incarnation_grows_with_each_enable);
+	ADD(bad_tables_are_not_published);
+	ADD(inbound_needs_enable);
+	ADD(tables_do_not_move_while_in_use);
+	ADD(bad_invalidations_are_refused);
+	ADD(bad_commits_are_refused);
+	ADD(status_interrupt_follows_cause_and_mask);
+	ADD(own_doorbell_raises_its_vector);
+	ADD(masked_vector_keeps_a_ring_pending);
+	ADD(bad_doorbells_count_errors);
+	ADD(status_pages_cannot_be_written);
+	ADD(device_survives_hostile_writes);
+	return g_test_run();
+}
