@@ -214,6 +214,7 @@ static void sci_peer_exit(void *data)
 	struct sci_device *sd = data;
 	u32 node;
 
+	destroy_workqueue(sd->wq);
 	for (node = 0; node < SCI_NODES; node++) {
 		if (sd->peers[node])
 			free_page((unsigned long)sd->peers[node]->ring);
@@ -221,12 +222,18 @@ static void sci_peer_exit(void *data)
 	}
 }
 
-/* Runs before the adapter is enabled: its undoing frees rings that peers write. */
+/*
+ * Comes before the interrupts, which queue work, and before the adapter is
+ * enabled: the undoing frees rings into which peers write.
+ */
 int sci_peer_init(struct sci_device *sd)
 {
 	INIT_WORK(&sd->peer_work, sci_peer_work);
 	INIT_WORK(&sd->ring_work, sci_peer_ring_work);
-	return devm_add_action(&sd->pdev->dev, sci_peer_exit, sd);
+	sd->wq = alloc_ordered_workqueue("%s", 0, sd->name);
+	if (!sd->wq)
+		return -ENOMEM;
+	return devm_add_action_or_reset(&sd->pdev->dev, sci_peer_exit, sd);
 }
 
 /* With the agent registered: from here on it hears of peers. */

@@ -22,17 +22,8 @@ static void sci_unit_free(void *data)
 	ida_free(&sci_units, sd->unit);
 }
 
-static void sci_wq_destroy(void *data)
-{
-	struct sci_device *sd = data;
-
-	destroy_workqueue(sd->wq);
-}
-
 static int sci_state_init(struct sci_device *sd)
 {
-	int ret;
-
 	mutex_init(&sd->att.lock);
 	mutex_init(&sd->inbound.lock);
 	init_waitqueue_head(&sd->inval.wait);
@@ -40,15 +31,8 @@ static int sci_state_init(struct sci_device *sd)
 	sd->unit = ida_alloc(&sci_units, GFP_KERNEL);
 	if (sd->unit < 0)
 		return sd->unit;
-	ret = devm_add_action_or_reset(&sd->pdev->dev, sci_unit_free, sd);
-	if (ret)
-		return ret;
 	snprintf(sd->name, sizeof(sd->name), "sci%d", sd->unit);
-
-	sd->wq = alloc_ordered_workqueue("%s", 0, sd->name);
-	if (!sd->wq)
-		return -ENOMEM;
-	return devm_add_action_or_reset(&sd->pdev->dev, sci_wq_destroy, sd);
+	return devm_add_action_or_reset(&sd->pdev->dev, sci_unit_free, sd);
 }
 
 static int sci_bars_map(struct sci_device *sd)
@@ -148,15 +132,15 @@ static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = sci_reset(sd);
 	if (ret)
 		return ret;
+	ret = sci_peer_init(sd);
+	if (ret)
+		return ret;
 	/* MSI-X messages are writes of the adapter. */
 	pci_set_master(pdev);
 	ret = sci_irq_init(sd);
 	if (ret)
 		return ret;
 	ret = sci_inbound_init(sd);
-	if (ret)
-		return ret;
-	ret = sci_peer_init(sd);
 	if (ret)
 		return ret;
 	ret = sci_enable(sd);
