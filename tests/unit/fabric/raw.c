@@ -150,13 +150,19 @@ bool raw_ended(int fd)
 	return size == 0 || errno == ECONNRESET;
 }
 
-int raw_join(const char *dir, unsigned int to, unsigned int node)
+int raw_join_session(const char *dir, unsigned int to, unsigned int node, uint32_t session)
 {
 	struct raw_hello hello;
 	int fd = raw_dial(dir, to);
 
 	raw_hello_init(&hello, node);
+	hello.wire.session = GUINT32_TO_LE(session);
 	raw_send_hello(fd, &hello);
 	raw_hello_fini(&hello);
 	return fd;
+}
+
+int raw_join(const char *dir, unsigned int to, unsigned int node)
+{
+	return raw_join_session(dir, to, node, 1000);
 }

@@ -37,7 +37,8 @@ void raw_send_request(int fd, unsigned int type, uint32_t seq);
 /* Whether the node has ended the connection; what it sent before is thrown away. */
 bool raw_ended(int fd);
 
-/* A node that has said hello and is a peer of the node that it dialled. */
+/* A node that has said hello to the node that it dialled, of session 1000 or another. */
 int raw_join(const char *dir, unsigned int to, unsigned int node);
+int raw_join_session(const char *dir, unsigned int to, unsigned int node, uint32_t session);
 
 #endif /* TEST_FABRIC_RAW_H */

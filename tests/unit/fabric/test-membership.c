@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "node.h"
+#include "raw.h"
 
 #define NODES	4
 
@@ -254,6 +255,63 @@ static void quick_return_is_seen(void)
 	test_dir_remove(dir);
 }
 
+/* The news of a death may come after the HELLO of its successor, and the other way round. */
+static void greater_session_is_the_living_one(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1);
+	int first, same, older, newer;
+
+	first = raw_join_session(dir, 1, 9, 1000);
+	wait_until(saw(a->log, "present 9") == 1);
+	same = raw_join_session(dir, 1, 9, 1000);
+	wait_until(raw_ended(same));
+	older = raw_join_session(dir, 1, 9, 999);
+	wait_until(raw_ended(older));
+	g_assert_cmpstr(a->log->str, ==, "present 9 0\n");
+	g_assert_false(raw_ended(first));
+
+	newer = raw_join_session(dir, 1, 9, 1001);
+	wait_until(saw(a->log, "present 9") == 2);
+	g_assert_cmpstr(a->log->str, ==, "present 9 0\ngone 9\npresent 9 0\n");
+	run_idle();
+	g_assert_true(raw_ended(first));
+	g_assert_false(raw_ended(newer));
+	close(first);
+	close(same);
+	close(older);
+	close(newer);
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
+/* A connection that has ended does not keep out another one of the same session. */
+static void ended_connection_makes_room(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1);
+	int first = raw_join(dir, 1, 9), second;
+
+	wait_until(saw(a->log, "present 9") == 1);
+	second = raw_dial(dir, 1);
+	run_idle();
+	close(second);
+	for (unsigned int round = 2; round < 10; round++) {
+		second = raw_join(dir, 1, 9);
+		close(first);
+		first = second;
+		wait_until(saw(a->log, "present 9") == round);
+		run_idle();
+		g_assert_nonnull(fabric_peer(a->fabric, 9));
+		g_assert_false(raw_ended(first));
+	}
+	g_assert_cmpuint(saw(a->log, "gone 9"), ==, 8);
+	g_assert_cmpuint(saw(a->log, "report"), ==, 0);
+	close(first);
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
 static void no_descriptor_is_leaked(void)
 {
 	char *dir = test_dir_new();
@@ -297,6 +355,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/membership/killed_node_returns_with_greater_incarnation",
 			killed_node_returns_with_greater_incarnation);
 	g_test_add_func("/membership/quick_return_is_seen", quick_return_is_seen);
+	g_test_add_func("/membership/greater_session_is_the_living_one",
+			greater_session_is_the_living_one);
+	g_test_add_func("/membership/ended_connection_makes_room", ended_connection_makes_room);
 	g_test_add_func("/membership/no_descriptor_is_leaked", no_descriptor_is_leaked);
 	return g_test_run();
 }

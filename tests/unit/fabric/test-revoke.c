@@ -160,6 +160,21 @@ static void death_counts_as_acknowledgement(void)
 	test_dir_remove(dir);
 }
 
+static void peer_that_left_unseen_is_not_waited_for(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1);
+	int fd = raw_join(dir, 1, 9);
+
+	wait_until(saw(a->log, "present 9"));
+	close(fd);
+	fabric_invalidate(a->fabric, 0, 1);
+	g_assert_true(fabric_settle(a->fabric, 20000));
+	g_assert_cmpstr(a->log->str, ==, "present 9 0\ngone 9\nsettled\n");
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
 /* It may still store into our memory: only its end proves that it does not. */
 static void dropped_peer_is_waited_for_until_it_closes(void)
 {
@@ -374,6 +389,8 @@ int main(int argc, char **argv)
 			enabling_anew_waits_for_the_old_incarnation);
 	g_test_add_func("/revoke/slow_peer_keeps_us_busy", slow_peer_keeps_us_busy);
 	g_test_add_func("/revoke/death_counts_as_acknowledgement", death_counts_as_acknowledgement);
+	g_test_add_func("/revoke/peer_that_left_unseen_is_not_waited_for",
+			peer_that_left_unseen_is_not_waited_for);
 	g_test_add_func("/revoke/dropped_peer_is_waited_for_until_it_closes",
 			dropped_peer_is_waited_for_until_it_closes);
 	g_test_add_func("/revoke/dropped_peers_do_not_pile_up", dropped_peers_do_not_pile_up);
