@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of the node level and of the digits of access control.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <kunit/test.h>
+
+#include "rsmka_segment.h"
+
+static void empty_list_grants_creation_mode(struct kunit *test)
+{
+	struct rsmka_acl acl = {};
+	u32 mode = 0;
+
+	KUNIT_EXPECT_TRUE(test, rsmka_acl_lookup(&acl, 0755, 200, &mode));
+	KUNIT_EXPECT_EQ(test, mode, 0644);
+}
+
+static void first_entry_of_a_node_counts(struct kunit *test)
+{
+	struct rsmka_acl acl = { .len = 3, .entry = { { 2, 0600 }, { 3, 0666 }, { 2, 0666 } } };
+	u32 mode = 0;
+
+	KUNIT_EXPECT_TRUE(test, rsmka_acl_lookup(&acl, 0666, 2, &mode));
+	KUNIT_EXPECT_EQ(test, mode, 0600);
+	KUNIT_EXPECT_FALSE(test, rsmka_acl_lookup(&acl, 0666, 4, &mode));
+}
+
+static void rows_follow_the_owner_digit(struct kunit *test)
+{
+	struct rsmka_acl acl = { .len = 4,
+				 .entry = { { 1, 0666 }, { 2, 0444 }, { 3, 0200 }, { 4, 0066 } } };
+	struct rsmka_access access;
+
+	rsmka_acl_rows(&acl, 0666, 1, &access);
+	KUNIT_EXPECT_FALSE(test, test_bit(1, access.read));	/* the own node */
+	KUNIT_EXPECT_TRUE(test, test_bit(2, access.read));
+	KUNIT_EXPECT_FALSE(test, test_bit(2, access.write));
+	KUNIT_EXPECT_TRUE(test, test_bit(3, access.read));
+	KUNIT_EXPECT_TRUE(test, test_bit(3, access.write));
+	KUNIT_EXPECT_FALSE(test, test_bit(4, access.read));
+	KUNIT_EXPECT_EQ(test, bitmap_weight(access.read, RSMKA_NODES), 2);
+}
+
+static void each_class_has_its_digit(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, rsmka_access_missing(0624, 6, 0600), 0);
+	KUNIT_EXPECT_EQ(test, rsmka_access_missing(0624, 3, 0600), 0400);
+	KUNIT_EXPECT_EQ(test, rsmka_access_missing(0624, 0, 0600), 0200);
+	KUNIT_EXPECT_EQ(test, rsmka_access_missing(0000, 0, 0000), 0);
+}
+
+static struct kunit_case rsmka_access_cases[] = {
+	KUNIT_CASE(empty_list_grants_creation_mode),
+	KUNIT_CASE(first_entry_of_a_node_counts),
+	KUNIT_CASE(rows_follow_the_owner_digit),
+	KUNIT_CASE(each_class_has_its_digit),
+	{}
+};
+
+static struct kunit_suite rsmka_access_suite = {
+	.name = "rsmka_access",
+	.test_cases = rsmka_access_cases,
+};
+kunit_test_suite(rsmka_access_suite);

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/rsm: files, ioctls, poll and mmap.  One dispatcher copies arguments in
+ * and out and checks flags; what it calls sees kernel memory only.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "rsmka_path.h"
+
+union rsmka_arg {
+	struct rsm_ioc_status {		/* every argument starts with these */
+		u32 status;
+		u32 flags;
+	} head;
+	struct rsm_ioc_info info;
+	struct rsm_ioc_controller controller;
+	struct rsm_ioc_topology topology;
+	struct rsm_ioc_export export;
+	struct rsm_ioc_publish publish;
+	struct rsm_ioc_unpublish unpublish;
+	struct rsm_ioc_connect connect;
+	struct rsm_ioc_check check;
+	struct rsm_ioc_post post;
+	struct rsm_ioc_consume consume;
+};
+
+/* @seg is NULL on a control descriptor. */
+struct rsmka_ioctl {
+	unsigned int cmd;
+	u32 flags;		/* those that are allowed */
+	bool segment;		/* needs a segment descriptor */
+	int (*call)(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg);
+};
+
+static int rsmka_ioctl_info(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+{
+	return arg->info.reserved ? -EINVAL : rsmka_topology_info(&arg->info);
+}
+
+static int rsmka_ioctl_controller(struct file *file, struct rsmka_segment *seg,
+				  union rsmka_arg *arg)
+{
+	return rsmka_topology_controller(&arg->controller);
+}
+
+static int rsmka_ioctl_topology(struct file *file, struct rsmka_segment *seg,
+				union rsmka_arg *arg)
+{
+	return arg->topology.reserved ? -EINVAL : rsmka_topology_rows(&arg->topology);
+}
+
+static int rsmka_ioctl_export(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+{
+	return rsmka_export_create(seg, &arg->export);
+}
+
+static int rsmka_ioctl_publish(struct file *file, struct rsmka_segment *seg,
+			       union rsmka_arg *arg)
+{
+	return rsmka_export_publish(seg, &arg->publish);
+}
+
+static int rsmka_ioctl_unpublish(struct file *file, struct rsmka_segment *seg,
+				 union rsmka_arg *arg)
+{
+	return rsmka_export_unpublish(seg);
+}
+
+static int rsmka_ioctl_connect(struct file *file, struct rsmka_segment *seg,
+			       union rsmka_arg *arg)
+{
+	return rsmka_import_connect(seg, file, &arg->connect);
+}
+
+static int rsmka_ioctl_check(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+{
+	return rsmka_import_check(seg);
+}
+
+static int rsmka_ioctl_post(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+{
+	struct rsmka_export *export = rsmka_segment_export(seg);
+	struct rsmka_share *share = rsmka_segment_share(seg);
+
+	if (export)
+		return rsmka_published_post(export, arg->head.flags);
+	if (!share)
+		return RSMERR_BAD_SEG_HNDL;
+	if (share->path)
+		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
+	/* Whoever publishes the id now hears it, as on another node. */
+	rsmka_published_bell(NULL, share->key, arg->head.flags);
+	return RSM_SUCCESS;
+}
+
+static int rsmka_ioctl_consume(struct file *file, struct rsmka_segment *seg,
+			       union rsmka_arg *arg)
+{
+	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
+}
+
+#define RSMKA_IOCTL(cmd, flags, segment, call) [_IOC_NR(cmd)] = { cmd, flags, segment, call }
+
+static const struct rsmka_ioctl rsmka_ioctls[] = {
+	RSMKA_IOCTL(RSM_IOC_INFO, 0, false, rsmka_ioctl_info),
+	RSMKA_IOCTL(RSM_IOC_CONTROLLER, 0, false, rsmka_ioctl_controller),
+	RSMKA_IOCTL(RSM_IOC_TOPOLOGY, 0, false, rsmka_ioctl_topology),
+	RSMKA_IOCTL(RSM_IOC_EXPORT, RSM_EXPORT_ALLOW_REBIND | RSM_EXPORT_DONTWAIT, true,
+		    rsmka_ioctl_export),
+	RSMKA_IOCTL(RSM_IOC_PUBLISH, 0, true, rsmka_ioctl_publish),
+	RSMKA_IOCTL(RSM_IOC_UNPUBLISH, 0, true, rsmka_ioctl_unpublish),
+	RSMKA_IOCTL(RSM_IOC_CONNECT, 0, true, rsmka_ioctl_connect),
+	RSMKA_IOCTL(RSM_IOC_CHECK, 0, true, rsmka_ioctl_check),
+	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE, true, rsmka_ioctl_post),
+	RSMKA_IOCTL(RSM_IOC_CONSUME, 0, true, rsmka_ioctl_consume),
+};
+
+static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long address)
+{
+	struct rsmka_segment *seg = file->private_data;
+	void __user *user = (void __user *)address;
+	const struct rsmka_ioctl *ioctl;
+	union rsmka_arg arg;
+	int ret;
+
+	if (_IOC_NR(cmd) >= ARRAY_SIZE(rsmka_ioctls))
+		return -ENOTTY;
+	ioctl = &rsmka_ioctls[_IOC_NR(cmd)];
+	if (ioctl->cmd != cmd)
+		return -ENOTTY;
+	if (copy_from_user(&arg, user, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	if (arg.head.flags & ~ioctl->flags)
+		return -EINVAL;
+
+	ret = seg || !ioctl->segment ? ioctl->call(file, seg, &arg) : RSMERR_BAD_SEG_HNDL;
+	if (ret < 0)
+		return ret;
+	arg.head.status = ret;
+	return copy_to_user(user, &arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
+}
+
+static int rsmka_open(struct inode *inode, struct file *file)
+{
+	struct rsmka_segment *seg = NULL;
+
+	/* The misc core has left its own pointer there. */
+	if (file->f_mode & FMODE_WRITE)
+		seg = rsmka_segment_open();
+	if (IS_ERR(seg))
+		return PTR_ERR(seg);
+	file->private_data = seg;
+	return nonseekable_open(inode, file);
+}
+
+static int rsmka_release(struct inode *inode, struct file *file)
+{
+	if (file->private_data)
+		rsmka_segment_close(file->private_data);
+	return 0;
+}
+
+static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct rsmka_segment *seg = file->private_data;
+
+	if (!seg)
+		return 0;
+	poll_wait(file, &seg->events.wait, wait);
+	return READ_ONCE(seg->events.pending) ? EPOLLRDNORM : 0;
+}
+
+static int rsmka_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct rsmka_segment *seg = file->private_data;
+
+	if (seg)
+		return rsmka_import_mmap(seg, vma);
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EACCES;
+	/* Whether the mapping is MAP_SHARED or not: it only shows pages of ours. */
+	vm_flags_mod(vma, 0, VM_MAYWRITE | VM_MAYEXEC);
+	return remap_vmalloc_range(vma, rsmka_generations, vma->vm_pgoff);
+}
+
+static const struct file_operations rsmka_fops = {
+	.owner = THIS_MODULE,
+	.open = rsmka_open,
+	.release = rsmka_release,
+	.unlocked_ioctl = rsmka_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.poll = rsmka_poll,
+	.mmap = rsmka_mmap,
+};
+
+static struct miscdevice rsmka_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "rsm",
+	.mode = 0666,
+	.fops = &rsmka_fops,
+};
+
+int rsmka_cdev_init(void)
+{
+	return misc_register(&rsmka_misc);
+}
+
+void rsmka_cdev_exit(void)
+{
+	misc_deregister(&rsmka_misc);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/kernel/debug/rsm: what the agent has, for people who look for a fault.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/debugfs.h>
+#include <linux/pid.h>
+#include <linux/seq_file.h>
+#include <linux/uidgid.h>
+
+#include "rsmka_path.h"
+
+static struct dentry *rsmka_debugfs;
+
+static const char * const rsmka_path_states[] = {
+	[RSM_PATH_DOWN] = "down",
+	[RSM_PATH_UP] = "up",
+	[RSM_PATH_ACTIVE] = "active",
+	[RSM_PATH_GOING_DOWN] = "going-down",
+};
+
+static const char * const rsmka_export_states[] = {
+	[RSMKA_BOUND] = "bound",
+	[RSMKA_PUBLISHED] = "published",
+	[RSMKA_ZOMBIE] = "zombie",
+};
+
+static const char * const rsmka_share_states[] = {
+	[RSMKA_CONNECTING] = "connecting",
+	[RSMKA_CONNECTED] = "connected",
+	[RSMKA_ENDED] = "ended",
+};
+
+static void rsmka_show_path(struct seq_file *s, struct rsmka_path *path)
+{
+	spin_lock(&path->lock);
+	seq_printf(s, "  node %u %s incarnation %u session %08x peer %08x credits %u outbox %u dropped %llu\n",
+		   path->node, rsmka_path_states[path->state], path->incarnation, path->session,
+		   path->peer_session, path->credits, path->outbox_count, path->dropped);
+	spin_unlock(&path->lock);
+}
+
+static int controllers_show(struct seq_file *s, void *unused)
+{
+	struct rsmka_controller *controller;
+	struct rsmka_path *path;
+	u32 node;
+
+	seq_printf(s, "local node %u\n", rsmka_local_node());
+	mutex_lock(&rsmka_controllers_lock);
+	list_for_each_entry(controller, &rsmka_controllers, list) {
+		seq_printf(s, "%s hwaddr %llu active %u\n", controller->name, controller->hwaddr,
+			   refcount_read(&controller->active));
+		for (node = 1; node < RSMKA_NODES; node++) {
+			path = rsmka_path_find(controller, node);
+			if (path)
+				rsmka_show_path(s, path);
+		}
+	}
+	mutex_unlock(&rsmka_controllers_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(controllers);
+
+/* The next segment descriptor from @number on, with a reference. */
+static struct rsmka_segment *rsmka_segment_next(unsigned long *number)
+{
+	struct rsmka_segment *seg;
+
+	xa_lock(&rsmka_segments);
+	seg = xa_find(&rsmka_segments, number, ULONG_MAX, XA_PRESENT);
+	if (seg)
+		kref_get(&seg->ref);
+	xa_unlock(&rsmka_segments);
+	return seg;
+}
+
+static void rsmka_show_all(struct seq_file *s,
+			   void (*show)(struct seq_file *s, struct rsmka_segment *seg))
+{
+	struct rsmka_segment *seg;
+	unsigned long number;
+
+	for (number = 0; (seg = rsmka_segment_next(&number)); number++) {
+		show(s, seg);
+		rsmka_segment_put(seg);
+	}
+}
+
+static unsigned int rsmka_list_length(const struct list_head *list)
+{
+	const struct list_head *entry;
+	unsigned int length = 0;
+
+	list_for_each(entry, list)
+		length++;
+	return length;
+}
+
+static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
+{
+	struct rsmka_export *export = rsmka_segment_export(seg);
+	unsigned int local, remote;
+
+	if (!export)
+		return;
+	mutex_lock(&export->lock);
+	spin_lock(&export->visitors_lock);
+	local = rsmka_list_length(&export->local);
+	remote = rsmka_list_length(&export->tokens);
+	spin_unlock(&export->visitors_lock);
+	seq_printf(s, "%u %s %s key %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
+		   seg->number, export->controller->name, rsmka_export_states[export->state],
+		   export->state == RSMKA_PUBLISHED ? export->key : 0, export->length,
+		   pid_nr(export->creator), from_kuid(&init_user_ns, export->uid),
+		   from_kgid(&init_user_ns, export->gid), export->mode, export->acl.len,
+		   local, remote, READ_ONCE(seg->events.pending), kref_read(&seg->ref));
+	mutex_unlock(&export->lock);
+}
+
+static int exports_show(struct seq_file *s, void *unused)
+{
+	rsmka_show_all(s, rsmka_show_export);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(exports);
+
+static void rsmka_show_import(struct seq_file *s, struct rsmka_segment *seg)
+{
+	struct rsmka_share *share;
+
+	mutex_lock(&rsmka_shares_lock);
+	/* Off the list means closed, or not connected yet. */
+	share = list_empty(&seg->sharers) ? NULL : rsmka_segment_share(seg);
+	if (share)
+		seq_printf(s, "%u %s %s node %u key %08x length %llu mode %04o of %04o uid %u gid %u share %llu users %u mappings %lu events %u\n",
+			   seg->number, share->controller->name,
+			   rsmka_share_states[share->state], share->node, share->key,
+			   share->grant.length, seg->mode, share->grant.mode, share->grant.uid,
+			   share->grant.gid, share->cookie, share->users,
+			   READ_ONCE(share->mappings), READ_ONCE(seg->events.pending));
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+static int imports_show(struct seq_file *s, void *unused)
+{
+	rsmka_show_all(s, rsmka_show_import);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(imports);
+
+void rsmka_debugfs_init(void)
+{
+	rsmka_debugfs = debugfs_create_dir("rsm", NULL);
+	debugfs_create_file("controllers", 0444, rsmka_debugfs, NULL, &controllers_fops);
+	debugfs_create_file("exports", 0444, rsmka_debugfs, NULL, &exports_fops);
+	debugfs_create_file("imports", 0444, rsmka_debugfs, NULL, &imports_fops);
+}
+
+void rsmka_debugfs_exit(void)
+{
+	debugfs_remove_recursive(rsmka_debugfs);
+}

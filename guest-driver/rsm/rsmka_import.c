@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Import segments: CONNECT and CHECK.  The connection itself is a share's.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+
+#include "rsmka_path.h"
+
+static u32 rsmka_import_mode(u32 wanted, u32 granted)
+{
+	u32 mode = 0;
+
+	if (wanted & RSM_PERM_READ)
+		mode |= RSMKA_READ;
+	if (wanted & RSM_PERM_WRITE)
+		mode |= RSMKA_WRITE;
+	return mode & granted;
+}
+
+static void rsmka_import_report(const struct rsmka_segment *seg, const struct rsmka_share *share,
+				struct rsm_ioc_connect *arg)
+{
+	arg->segment = seg->number;
+	arg->length = share->grant.length;
+	arg->attributes = share->grant.big_endian ? RSM_CONNECT_BIG_ENDIAN : 0;
+	arg->path_offset = 0;
+	arg->path_changes = 0;
+	if (share->path) {
+		arg->attributes |= RSM_CONNECT_PATH;
+		arg->path_offset = offset_in_page(share->path_state_phys);
+		arg->path_changes = share->path_changes;
+	}
+}
+
+static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *file,
+					struct rsmka_controller *controller,
+					struct rsm_ioc_connect *arg)
+{
+	struct rsmka_share *share;
+	int ret;
+
+	for (;;) {
+		ret = rsmka_share_connect(controller, arg->node, arg->key, &share);
+		if (ret)
+			return ret;
+		/* Without a length it failed for the thread that we waited for. */
+		if (share->grant.length &&
+		    !rsmka_access_permitted(&share->grant, arg->permission)) {
+			rsmka_share_leave(share, NULL);
+			return RSMERR_PERM_DENIED;
+		}
+		if (rsmka_share_add(share, seg, &arg->generation))
+			break;
+		/* It ended while we waited: ask again. */
+		rsmka_share_leave(share, NULL);
+		if (signal_pending(current))
+			return -EINTR;
+	}
+
+	rsmka_import_report(seg, share, arg);
+	seg->mode = rsmka_import_mode(arg->permission, share->grant.mode);
+	/* The mappings of the share can then be found; nothing is mapped yet. */
+	file->f_mapping = share->inode->i_mapping;
+	/* Pairs with rsmka_segment_share(). */
+	smp_store_release(&seg->share, share);
+	return RSM_SUCCESS;
+}
+
+int rsmka_import_connect(struct rsmka_segment *seg, struct file *file,
+			 struct rsm_ioc_connect *arg)
+{
+	struct rsmka_controller *controller;
+	int ret;
+
+	if (mutex_lock_interruptible(&seg->lock))
+		return -EINTR;
+	ret = RSMERR_BAD_SEG_HNDL;
+	if (seg->share || !rsmka_segment_claim(seg, RSMKA_IMPORTER))
+		goto unlock;
+	ret = RSMERR_CTLR_NOT_PRESENT;
+	controller = rsmka_controller_find(arg->controller);
+	if (!controller)
+		goto unlock;
+	if (rsmka_controller_is_loopback(controller) && arg->node != rsmka_local_node())
+		ret = RSMERR_CTLR_NOT_PRESENT;
+	else if (arg->permission & ~RSM_PERM_RDWR)
+		ret = RSMERR_BAD_PERMS;
+	else
+		ret = rsmka_import_connect_claimed(seg, file, controller, arg);
+	rsmka_controller_put(controller);
+unlock:
+	mutex_unlock(&seg->lock);
+	return ret;
+}
+
+int rsmka_import_check(struct rsmka_segment *seg)
+{
+	struct rsmka_share *share = rsmka_segment_share(seg);
+
+	if (!share)
+		return RSMERR_BAD_SEG_HNDL;
+	if (rsmka_share_intact(share))
+		return RSM_SUCCESS;
+	rsmka_share_end(share);
+	return RSMERR_CONN_ABORTED;
+}

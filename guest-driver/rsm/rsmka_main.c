@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loading and unloading of the kernel agent.  Owns the module parameters and
+ * the order in which the parts start.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+
+#include "rsmka_path.h"
+
+unsigned int rsmka_max_segments = 65535;
+module_param_named(max_segments, rsmka_max_segments, uint, 0444);
+MODULE_PARM_DESC(max_segments, "Segments that may be open at the same time (1..65535)");
+
+unsigned int rsmka_max_exported_memory;
+module_param_named(max_exported_memory, rsmka_max_exported_memory, uint, 0444);
+MODULE_PARM_DESC(max_exported_memory, "Percent of memory that may be exported, 0 = no limit");
+
+/* Runs the inboxes and outboxes of paths, and what must not wait for an adapter. */
+struct workqueue_struct *rsmka_workqueue;
+
+static int __init rsmka_init(void)
+{
+	int ret;
+
+	if (rsmka_max_segments < 1 || rsmka_max_segments > 65535 ||
+	    rsmka_max_exported_memory > 100) {
+		pr_err("max_segments or max_exported_memory out of range\n");
+		return -EINVAL;
+	}
+
+	rsmka_workqueue = alloc_workqueue("rsm", WQ_UNBOUND, 0);
+	if (!rsmka_workqueue)
+		return -ENOMEM;
+	ret = rsmka_segments_init();
+	if (ret)
+		goto destroy_workqueue;
+	ret = rsmka_loopback_init();
+	if (ret)
+		goto exit_segments;
+	ret = rsmka_cdev_init();
+	if (ret)
+		goto exit_loopback;
+	rsmka_debugfs_init();
+	return 0;
+
+exit_loopback:
+	rsmka_loopback_exit();
+exit_segments:
+	rsmka_segments_exit();
+destroy_workqueue:
+	destroy_workqueue(rsmka_workqueue);
+	return ret;
+}
+
+/* No descriptor and no adapter is left: both hold references to the module. */
+static void __exit rsmka_exit(void)
+{
+	rsmka_debugfs_exit();
+	rsmka_cdev_exit();
+	rsmka_loopback_exit();
+	rsmka_segments_exit();
+	destroy_workqueue(rsmka_workqueue);
+}
+
+module_init(rsmka_init);
+module_exit(rsmka_exit);
+
+MODULE_DESCRIPTION("Remote shared memory kernel agent");
+MODULE_AUTHOR("The sci-rsm authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings of import segments: of the exporter's pages if it is on this node,
+ * otherwise of the adapter's window, and of the path state.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * All mappings of a share belong to one inode of its own, so that the end of
+ * the share can remove them all.  A page is inserted under share->lock held
+ * for reading, after a look at the state; the end changes the state under the
+ * lock held for writing, then unmaps.  So no stale page can appear afterwards:
+ * later faults insert the share's private page.
+ */
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pagemap.h>
+#include <linux/pseudo_fs.h>
+
+#include "compat.h"
+#include "rsmka_path.h"
+
+#define RSMKA_FS_MAGIC		0x52534d4b	/* RSMK */
+#define RSMKA_STATUS_PGOFF	(RSM_MMAP_STATUS >> PAGE_SHIFT)
+#define RSMKA_FAULT_AROUND	(16 * PAGE_SIZE)
+
+/* ---- an inode per share ---- */
+
+static int rsmka_fs_init_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, RSMKA_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type rsmka_fs = {
+	.name = "rsm",
+	.owner = THIS_MODULE,
+	.init_fs_context = rsmka_fs_init_context,
+	.kill_sb = kill_anon_super,
+};
+
+/* Mounted while there are inodes. */
+static struct vfsmount *rsmka_mount;
+static int rsmka_mount_users;
+
+struct inode *rsmka_inode_new(void)
+{
+	struct inode *inode;
+
+	if (simple_pin_fs(&rsmka_fs, &rsmka_mount, &rsmka_mount_users))
+		return NULL;
+	inode = alloc_anon_inode(rsmka_mount->mnt_sb);
+	if (!IS_ERR(inode))
+		return inode;
+	simple_release_fs(&rsmka_mount, &rsmka_mount_users);
+	return NULL;
+}
+
+void rsmka_inode_free(struct inode *inode)
+{
+	iput(inode);
+	simple_release_fs(&rsmka_mount, &rsmka_mount_users);
+}
+
+/* ---- the whole segment in the adapter's window ---- */
+
+static int rsmka_share_map_locked(struct rsmka_share *share)
+{
+	struct rsmka_controller *controller = share->controller;
+	int ret;
+
+	lockdep_assert_held(&share->map_mutex);
+	if (share->handle)
+		return 0;
+	if (!rsmka_controller_enter(controller))
+		return -ENODEV;
+	ret = controller->ops->map(controller->adapter, share->node, share->incarnation,
+				   &share->grant.address, share->grant.length >> PAGE_SHIFT,
+				   share->grant.mode & RSMKA_OWNER_WRITE, &share->phys,
+				   &share->handle);
+	if (ret) {
+		share->handle = NULL;
+		rsmka_controller_exit(controller);
+	}
+	return ret;
+}
+
+/* The controller stays entered while something is mapped. */
+void rsmka_share_unmap_locked(struct rsmka_share *share)
+{
+	struct rsmka_controller *controller = share->controller;
+
+	lockdep_assert_held(&share->map_mutex);
+	if (!share->handle)
+		return;
+	controller->ops->unmap(controller->adapter, share->handle);
+	share->handle = NULL;
+	rsmka_controller_exit(controller);
+}
+
+static bool rsmka_share_connected(struct rsmka_share *share)
+{
+	bool connected;
+
+	down_read(&share->lock);
+	connected = share->state == RSMKA_CONNECTED;
+	up_read(&share->lock);
+	return connected;
+}
+
+/* For one more VMA of a remote segment.  Errors are those of mmap(2). */
+int rsmka_share_map(struct rsmka_share *share)
+{
+	int ret;
+
+	mutex_lock(&share->map_mutex);
+	ret = rsmka_share_map_locked(share);
+	/* If it ended meanwhile, its reaper waits for the mutex, then unmaps. */
+	if (!ret && !rsmka_share_connected(share))
+		ret = -ENODEV;
+	if (!ret)
+		share->mappings++;
+	mutex_unlock(&share->map_mutex);
+
+	switch (ret) {
+	case 0:
+	case -EACCES:
+		return ret;
+	case -ENOSPC:
+	case -ENOMEM:
+		return -EAGAIN;
+	default:
+		/* The exporter, its node or the adapter is gone. */
+		rsmka_share_end(share);
+		return -ENODEV;
+	}
+}
+
+/* Is the connection as it was made?  Asks the adapter, which may know before us. */
+bool rsmka_share_intact(struct rsmka_share *share)
+{
+	struct rsmka_controller *controller = share->controller;
+	bool intact = false;
+
+	if (!share->path)
+		return rsmka_share_connected(share);
+	mutex_lock(&share->map_mutex);
+	if (rsmka_share_connected(share) && rsmka_controller_enter(controller)) {
+		if (share->handle)
+			intact = controller->ops->mapped(controller->adapter, share->handle);
+		else
+			intact = READ_ONCE(share->path_state->changes) == share->path_changes;
+		rsmka_controller_exit(controller);
+	}
+	mutex_unlock(&share->map_mutex);
+	return intact;
+}
+
+/* ---- segment memory ---- */
+
+static unsigned long rsmka_segment_pfn(struct rsmka_share *share, pgoff_t index)
+{
+	if (share->state != RSMKA_CONNECTED)
+		return page_to_pfn(share->trash);
+	if (share->path)
+		return PHYS_PFN(share->phys) + index;
+	return page_to_pfn(share->pages[index]);
+}
+
+/* Inserts what surrounds the page as well: most programs walk through a segment. */
+static vm_fault_t rsmka_segment_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct rsmka_share *share = vma->vm_private_data;
+	unsigned long first = max(ALIGN_DOWN(vmf->address, RSMKA_FAULT_AROUND), vma->vm_start);
+	unsigned long end = min(ALIGN_DOWN(vmf->address, RSMKA_FAULT_AROUND) + RSMKA_FAULT_AROUND,
+				vma->vm_end);
+	unsigned long address = vmf->address & PAGE_MASK;
+	vm_fault_t ret;
+
+	down_read(&share->lock);
+	ret = vmf_insert_pfn(vma, address, rsmka_segment_pfn(share, vmf->pgoff));
+	for (address = first; address < end && ret == VM_FAULT_NOPAGE; address += PAGE_SIZE)
+		vmf_insert_pfn(vma, address,
+			       rsmka_segment_pfn(share, linear_page_index(vma, address)));
+	up_read(&share->lock);
+	return ret;
+}
+
+/* fork, and the remainder of a partial munmap. */
+static void rsmka_segment_open_vma(struct vm_area_struct *vma)
+{
+	struct rsmka_share *share = vma->vm_private_data;
+
+	mutex_lock(&share->map_mutex);
+	share->mappings++;
+	mutex_unlock(&share->map_mutex);
+}
+
+static void rsmka_segment_close_vma(struct vm_area_struct *vma)
+{
+	struct rsmka_share *share = vma->vm_private_data;
+
+	mutex_lock(&share->map_mutex);
+	if (--share->mappings == 0)
+		rsmka_share_unmap_locked(share);
+	mutex_unlock(&share->map_mutex);
+}
+
+static const struct vm_operations_struct rsmka_remote_vm_ops = {
+	.open = rsmka_segment_open_vma,
+	.close = rsmka_segment_close_vma,
+	.fault = rsmka_segment_fault,
+};
+
+static const struct vm_operations_struct rsmka_local_vm_ops = {
+	.fault = rsmka_segment_fault,
+};
+
+static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *share,
+			      struct vm_area_struct *vma)
+{
+	unsigned long pages = share->grant.length >> PAGE_SHIFT;
+	vm_flags_t never = VM_MAYEXEC;
+	int ret;
+
+	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
+		return -ENXIO;
+	if (!(seg->mode & RSMKA_OWNER_READ))
+		never |= VM_MAYREAD;
+	if (!(seg->mode & RSMKA_OWNER_WRITE))
+		never |= VM_MAYWRITE;
+	/* VM_READ and so on, four bits below VM_MAYREAD and so on. */
+	if (vma->vm_flags & (never >> 4))
+		return -EACCES;
+
+	if (share->path) {
+		ret = rsmka_share_map(share);
+		if (ret)
+			return ret;
+		vma->vm_ops = &rsmka_remote_vm_ops;
+	} else {
+		vma->vm_ops = &rsmka_local_vm_ops;
+	}
+	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, never);
+	return 0;
+}
+
+/* ---- the path state ---- */
+
+static vm_fault_t rsmka_status_fault(struct vm_fault *vmf)
+{
+	struct rsmka_share *share = vmf->vma->vm_private_data;
+	unsigned long pfn;
+	vm_fault_t ret;
+
+	down_read(&share->lock);
+	if (share->state == RSMKA_CONNECTED)
+		pfn = PHYS_PFN(share->path_state_phys);
+	else
+		pfn = page_to_pfn(share->path_page);
+	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
+	up_read(&share->lock);
+	return ret;
+}
+
+static const struct vm_operations_struct rsmka_status_vm_ops = {
+	.fault = rsmka_status_fault,
+};
+
+static int rsmka_mmap_status(struct rsmka_share *share, struct vm_area_struct *vma)
+{
+	if (!share->path || vma->vm_pgoff != RSMKA_STATUS_PGOFF || vma_pages(vma) != 1)
+		return -ENXIO;
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EACCES;
+	vma->vm_ops = &rsmka_status_vm_ops;
+	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE | VM_MAYEXEC);
+	return 0;
+}
+
+int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma)
+{
+	struct rsmka_share *share = rsmka_segment_share(seg);
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (!share)
+		return READ_ONCE(seg->role) == RSMKA_IMPORTER ? -ENODEV : -EINVAL;
+	if (!rsmka_share_connected(share))
+		return -ENODEV;
+	vma->vm_private_data = share;
+	if (vma->vm_pgoff >= RSMKA_STATUS_PGOFF)
+		return rsmka_mmap_status(share, vma);
+	return rsmka_mmap_segment(seg, share, vma);
+}

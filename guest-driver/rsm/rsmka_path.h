@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Controllers and their paths to other nodes: what registers with the agent,
+ * and how agents talk to each other.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#ifndef RSMKA_PATH_H
+#define RSMKA_PATH_H
+
+#include "message.h"
+#include "rsmka_segment.h"
+
+/* ---- controllers (rsmka_controller.c, rsmka_loopback.c) ---- */
+
+#define RSMKA_TYPE_MAX		16	/* with NUL; leaves room for a unit */
+
+struct rsmka_controller {
+	struct list_head list;		/* in rsmka_controllers; its lock */
+	struct kref ref;
+	char name[RSM_CONTROLLER_NAME];	/* type and unit */
+	char type[RSMKA_TYPE_MAX];
+	u32 unit;
+	u32 node;			/* of this machine */
+	u64 hwaddr;
+	struct rsmka_attr attr;
+	const struct rsmka_controller_ops *ops;
+	void *adapter;
+
+	/*
+	 * Counts running ops and what the adapter holds for us (published
+	 * segments, mapped segments), plus one until unregistration.
+	 */
+	refcount_t active;
+	struct completion idle;
+
+	struct mutex lock;		/* gone, exports */
+	bool gone;			/* read without the lock to refuse early */
+	struct list_head exports;	/* published over this controller */
+
+	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
+	struct rsmka_path *paths[RSMKA_NODES];
+};
+
+extern struct list_head rsmka_controllers;	/* loopback is not among them */
+extern struct mutex rsmka_controllers_lock;	/* the list, the local node id */
+
+u32 rsmka_local_node(void);
+struct rsmka_controller *rsmka_controller_find(const char *name);
+void rsmka_controller_get(struct rsmka_controller *controller);
+void rsmka_controller_put(struct rsmka_controller *controller);
+bool rsmka_controller_enter(struct rsmka_controller *controller);
+void rsmka_controller_exit(struct rsmka_controller *controller);
+bool rsmka_controller_is_loopback(const struct rsmka_controller *controller);
+struct rsmka_controller *rsmka_controller_alloc(const char *type, const struct rsmka_attr *attr,
+						const struct rsmka_controller_ops *ops);
+
+int rsmka_loopback_init(void);
+void rsmka_loopback_exit(void);
+extern struct rsmka_controller *rsmka_loopback;
+
+/* ---- paths (rsmka_path.c: state; rsmka_ipc.c, rsmka_inbox.c: messages) ---- */
+
+#define RSMKA_REPLY_SLOTS	10
+
+/* A CONNECT that waits for its reply. */
+struct rsmka_reply_slot {
+	bool used;
+	bool answered;
+	u32 cookie;			/* index in the low byte, sequence number above */
+	struct rsmka_msg_reply reply;
+};
+
+struct rsmka_packet {
+	u32 epoch;
+	u8 message[RSMKA_MESSAGE_MAX];
+};
+
+/* One node as one controller reaches it.  Exists from its first peer_up on. */
+struct rsmka_path {
+	struct rsmka_controller *controller;
+	u32 node;
+
+	spinlock_t lock;		/* all below but the works */
+	u32 state;			/* RSM_PATH_* */
+	u32 epoch;			/* raised when a connection ends; waiters then give up */
+	u32 incarnation;		/* of the peer's adapter */
+	u32 session;			/* ours, 0 = down */
+	u32 peer_session;		/* 0 = not known yet */
+	bool ack_due;			/* a READY is unanswered */
+	u32 remote_unit;
+	u64 remote_hwaddr;
+	bool remote_known;
+
+	wait_queue_head_t wait;		/* credits, free reply slots, replies, epoch */
+	unsigned int credits;
+	struct rsmka_reply_slot slots[RSMKA_REPLY_SLOTS];
+	u32 sequence;			/* of slot cookies */
+
+	struct rsmka_packet inbox[RSMKA_CREDITS];
+	unsigned int inbox_first;
+	unsigned int inbox_count;
+	unsigned int handled;		/* since credits were last returned */
+	struct list_head outbox;	/* C messages nobody waits for */
+	unsigned int outbox_count;
+	u64 dropped;			/* messages that broke the rules */
+
+	struct work_struct inbox_work;
+	struct work_struct outbox_work;
+	struct delayed_work handshake;
+};
+
+extern struct workqueue_struct *rsmka_workqueue;
+
+struct rsmka_path *rsmka_path_find(struct rsmka_controller *controller, u32 node);
+bool rsmka_path_active(struct rsmka_path *path, u32 *epoch, u32 *incarnation);
+bool rsmka_path_current(struct rsmka_path *path, u32 epoch);
+void rsmka_path_ready(struct rsmka_path *path, const struct rsmka_msg_ready *msg);
+void rsmka_path_ready_ack(struct rsmka_path *path, const struct rsmka_msg_ready *msg);
+bool rsmka_path_admit(struct rsmka_path *path, const struct rsmka_msg_header *header, u32 *epoch);
+void rsmka_path_stop(struct rsmka_path *path);
+void rsmka_path_free(struct rsmka_path *path);
+
+/* Those that are queued, and those that start a session. */
+static inline bool rsmka_message_takes_credit(u8 type)
+{
+	return type <= RSMKA_MSG_NOTIMPORTING;
+}
+
+static inline bool rsmka_message_is_greeting(u8 type)
+{
+	return type == RSMKA_MSG_READY || type == RSMKA_MSG_READY_ACK;
+}
+
+void rsmka_ipc_init(struct rsmka_path *path);
+void rsmka_ipc_reset_locked(struct rsmka_path *path);
+void rsmka_ipc_stop(struct rsmka_path *path);
+void rsmka_ipc_header(struct rsmka_path *path, struct rsmka_msg_header *header, u8 type,
+		      u32 session, u32 peer_session);
+int rsmka_ipc_transmit(struct rsmka_path *path, u32 incarnation, const void *msg, size_t size,
+		       bool interruptible);
+int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_t size,
+		   bool interruptible);
+int rsmka_ipc_connect(struct rsmka_share *share);
+int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
+void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u64 cookie);
+void rsmka_inbox_work(struct work_struct *work);
+
+/* ---- what programs ask (rsmka_topology.c, rsmka_debugfs.c) ---- */
+
+int rsmka_topology_info(struct rsm_ioc_info *arg);
+int rsmka_topology_controller(struct rsm_ioc_controller *arg);
+int rsmka_topology_rows(struct rsm_ioc_topology *arg);
+
+void rsmka_debugfs_init(void);
+void rsmka_debugfs_exit(void);
+
+int rsmka_cdev_init(void);
+void rsmka_cdev_exit(void);
+
+#endif /* RSMKA_PATH_H */

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pinning of exported memory and its accounting: against RLIMIT_MEMLOCK of the
+ * exporting process, per export in full, and against max_exported_memory.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "rsmka_segment.h"
+
+#define RSMKA_PIN_BATCH		512
+
+static atomic_long_t rsmka_exported_pages;
+
+static bool rsmka_charge(struct mm_struct *mm, unsigned long nr_pages)
+{
+	unsigned long limit = totalram_pages() / 100 * rsmka_max_exported_memory;
+	unsigned long total;
+
+	total = atomic_long_add_return(nr_pages, &rsmka_exported_pages);
+	if (total > totalram_pages() || (limit && total > limit))
+		goto undo_total;
+
+	total = atomic64_add_return(nr_pages, &mm->pinned_vm);
+	if (total > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT && !capable(CAP_IPC_LOCK))
+		goto undo_mm;
+	return true;
+
+undo_mm:
+	atomic64_sub(nr_pages, &mm->pinned_vm);
+undo_total:
+	atomic_long_sub(nr_pages, &rsmka_exported_pages);
+	return false;
+}
+
+static void rsmka_uncharge(struct mm_struct *mm, unsigned long nr_pages)
+{
+	atomic64_sub(nr_pages, &mm->pinned_vm);
+	atomic_long_sub(nr_pages, &rsmka_exported_pages);
+}
+
+/* Memory whose pages may be pinned for long: anonymous, private, or shared memory proper. */
+static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
+{
+	unsigned long magic;
+
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+		return RSMERR_BAD_ADDR;
+	if (vma->vm_file && (vma->vm_flags & VM_SHARED)) {
+		magic = file_inode(vma->vm_file)->i_sb->s_magic;
+		if (magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC)
+			return RSMERR_BAD_ADDR;
+	}
+	if (!(vma->vm_flags & VM_WRITE))
+		return RSMERR_PERM_DENIED;
+	return RSM_SUCCESS;
+}
+
+static u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	u32 verdict;
+
+	mmap_assert_locked(mm);
+	while (start < end) {
+		vma = find_vma(mm, start);
+		if (!vma || vma->vm_start > start)
+			return RSMERR_BAD_ADDR;
+		verdict = rsmka_vma_verdict(vma);
+		if (verdict)
+			return verdict;
+		start = vma->vm_end;
+	}
+	return RSM_SUCCESS;
+}
+
+/* Pin the next pages; returns how many through @done. */
+static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
+{
+	unsigned long start = pinned->start + (*done << PAGE_SHIFT);
+	unsigned long nr = min(pinned->nr_pages - *done, (unsigned long)RSMKA_PIN_BATCH);
+	struct mm_struct *mm = pinned->mm;
+	u32 verdict;
+	long ret;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	verdict = rsmka_range_verdict(mm, start, start + (nr << PAGE_SHIFT));
+	if (verdict) {
+		mmap_read_unlock(mm);
+		return verdict;
+	}
+	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM, pinned->pages + *done);
+	mmap_read_unlock(mm);
+
+	if (ret > 0) {
+		*done += ret;
+		return RSM_SUCCESS;
+	}
+	if (ret == -EFAULT)
+		return RSMERR_BAD_ADDR;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return RSMERR_INSUFFICIENT_MEM;
+}
+
+static void rsmka_unpin_pages(struct page **pages, unsigned long nr_pages)
+{
+	unsigned long nr;
+
+	for (; nr_pages; pages += nr, nr_pages -= nr) {
+		nr = min(nr_pages, (unsigned long)RSMKA_PIN_BATCH);
+		unpin_user_pages_dirty_lock(pages, nr, true);
+		cond_resched();
+	}
+}
+
+/* Pin pages of the calling process. */
+int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long done = 0;
+	int ret = RSM_SUCCESS;
+
+	if (!rsmka_charge(mm, nr_pages))
+		return RSMERR_INSUFFICIENT_MEM;
+	pinned->pages = kvmalloc_array(nr_pages, sizeof(*pinned->pages), GFP_KERNEL_ACCOUNT);
+	if (!pinned->pages) {
+		ret = RSMERR_INSUFFICIENT_MEM;
+		goto uncharge;
+	}
+	pinned->mm = mm;
+	pinned->start = start;
+	pinned->nr_pages = nr_pages;
+
+	while (!ret && done < nr_pages) {
+		ret = rsmka_pin_batch(pinned, &done);
+		cond_resched();
+	}
+	if (ret)
+		goto unpin;
+	mmgrab(mm);
+	return RSM_SUCCESS;
+
+unpin:
+	rsmka_unpin_pages(pinned->pages, done);
+	kvfree(pinned->pages);
+	pinned->pages = NULL;
+uncharge:
+	rsmka_uncharge(mm, nr_pages);
+	return ret;
+}
+
+/* Does nothing when repeated. */
+void rsmka_unpin(struct rsmka_pinned *pinned)
+{
+	if (!pinned->pages)
+		return;
+	rsmka_unpin_pages(pinned->pages, pinned->nr_pages);
+	kvfree(pinned->pages);
+	pinned->pages = NULL;
+	rsmka_uncharge(pinned->mm, pinned->nr_pages);
+	mmdrop(pinned->mm);
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Published segments as importers see them: the table of ids, who imports
+ * what, and events between exporter and importers.  Used by exports from one
+ * side, by shares and by messages of other nodes from the other.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include "rsmka_path.h"
+
+/*
+ * Ids are unique on the node.  An id without a segment is reserved: it is
+ * being published, or unpublished and not yet free again.
+ */
+DEFINE_XARRAY_ALLOC(rsmka_published);
+
+static u32 rsmka_next_key = RSM_USER_APP_ID_BASE;	/* xa_lock */
+
+/* That a node imports a segment. */
+struct rsmka_token {
+	struct list_head list;		/* in export->tokens */
+	u32 node;
+	u64 cookie;			/* of the share there */
+};
+
+int rsmka_published_reserve(u32 *key)
+{
+	int ret;
+
+	if (*key)
+		ret = xa_insert(&rsmka_published, *key, NULL, GFP_KERNEL);
+	else
+		ret = xa_alloc_cyclic(&rsmka_published, key, NULL,
+				      XA_LIMIT(RSM_USER_APP_ID_BASE, RSM_USER_APP_ID_END),
+				      &rsmka_next_key, GFP_KERNEL);
+	if (ret >= 0)
+		return RSM_SUCCESS;
+	if (ret != -EBUSY)
+		return RSMERR_INSUFFICIENT_MEM;
+	return *key ? RSMERR_SEGID_IN_USE : RSMERR_INSUFFICIENT_RESOURCES;
+}
+
+void rsmka_published_release(u32 key)
+{
+	xa_erase(&rsmka_published, key);
+}
+
+void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
+			  const struct rsmka_address *address)
+{
+	spin_lock(&export->visitors_lock);
+	export->open = true;
+	export->acl = *acl;
+	export->address = *address;
+	spin_unlock(&export->visitors_lock);
+	/* Cannot fail: the slot is reserved. */
+	xa_store(&rsmka_published, export->key, export->segment, GFP_KERNEL);
+}
+
+static void rsmka_published_end_local(struct rsmka_export *export)
+{
+	struct rsmka_share *share;
+
+	mutex_lock(&rsmka_shares_lock);
+	for (;;) {
+		spin_lock(&export->visitors_lock);
+		share = list_first_entry_or_null(&export->local, struct rsmka_share, local);
+		if (share)
+			list_del_init(&share->local);
+		spin_unlock(&export->visitors_lock);
+		if (!share)
+			break;
+		rsmka_share_end_locked(share, RSMERR_SEG_NOT_PUBLISHED);
+	}
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+/* From now on nobody connects; those who are connected are told. */
+void rsmka_published_shut(struct rsmka_export *export)
+{
+	struct rsmka_token *token, *next;
+	struct rsmka_path *path;
+	LIST_HEAD(tokens);
+
+	xa_store(&rsmka_published, export->key, NULL, GFP_KERNEL);
+	spin_lock(&export->visitors_lock);
+	export->open = false;
+	list_splice_init(&export->tokens, &tokens);
+	spin_unlock(&export->visitors_lock);
+
+	list_for_each_entry_safe(token, next, &tokens, list) {
+		path = rsmka_path_find(export->controller, token->node);
+		rsmka_ipc_post(path, RSMKA_MSG_DISCONNECT, export->key, token->cookie);
+		kfree(token);
+	}
+	rsmka_published_end_local(export);
+}
+
+/* The segment, with a reference, if it is published. */
+struct rsmka_segment *rsmka_published_find(u32 key)
+{
+	struct rsmka_segment *seg;
+
+	xa_lock(&rsmka_published);
+	seg = xa_load(&rsmka_published, key);
+	if (seg)
+		kref_get(&seg->ref);
+	xa_unlock(&rsmka_published);
+	return seg;
+}
+
+static u32 rsmka_published_grant(const struct rsmka_export *export, u32 node,
+				 struct rsmka_grant *grant)
+{
+	lockdep_assert_held(&export->visitors_lock);
+	if (!export->open)
+		return RSMERR_SEG_NOT_PUBLISHED;
+	if (!rsmka_acl_lookup(&export->acl, export->mode, node, &grant->mode))
+		return RSMERR_SEG_NOT_PUBLISHED_TO_NODE;
+	grant->length = export->length;
+	grant->uid = from_kuid(&init_user_ns, export->uid);
+	grant->gid = from_kgid(&init_user_ns, export->gid);
+	grant->address = export->address;
+	grant->big_endian = IS_ENABLED(CONFIG_CPU_BIG_ENDIAN);
+	return RSM_SUCCESS;
+}
+
+static struct rsmka_token *rsmka_token_find(const struct rsmka_export *export, u32 node)
+{
+	struct rsmka_token *token;
+
+	lockdep_assert_held(&export->visitors_lock);
+	list_for_each_entry(token, &export->tokens, list)
+		if (token->node == node)
+			return token;
+	return NULL;
+}
+
+/*
+ * A node asks for a segment.  It has one share of it at a time, so a newer
+ * cookie replaces an older one, and a question asked twice changes nothing.
+ */
+u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
+			    struct rsmka_grant *grant)
+{
+	struct rsmka_token *token, *fresh;
+	struct rsmka_segment *seg;
+	struct rsmka_export *export;
+	u32 status;
+
+	seg = rsmka_published_find(key);
+	if (!seg)
+		return RSMERR_SEG_NOT_PUBLISHED;
+	export = seg->export;
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
+	if (!fresh) {
+		rsmka_segment_put(seg);
+		return RSMERR_INSUFFICIENT_MEM;
+	}
+
+	spin_lock(&export->visitors_lock);
+	status = RSMERR_SEG_NOT_PUBLISHED;
+	if (export->controller == path->controller)
+		status = rsmka_published_grant(export, path->node, grant);
+	/* A token must not outlive the node's session, see rsmka_published_node_lost(). */
+	if (!status && rsmka_path_current(path, epoch)) {
+		token = rsmka_token_find(export, path->node);
+		if (!token) {
+			swap(token, fresh);
+			token->node = path->node;
+			list_add(&token->list, &export->tokens);
+		}
+		token->cookie = cookie;
+	}
+	spin_unlock(&export->visitors_lock);
+
+	kfree(fresh);
+	rsmka_segment_put(seg);
+	return status;
+}
+
+/* A node no longer imports a segment. */
+void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
+{
+	struct rsmka_segment *seg = rsmka_published_find(key);
+	struct rsmka_token *token;
+	struct rsmka_export *export;
+
+	if (!seg)
+		return;
+	export = seg->export;
+	spin_lock(&export->visitors_lock);
+	token = export->controller == path->controller ?
+		rsmka_token_find(export, path->node) : NULL;
+	if (token && token->cookie == cookie)
+		list_del(&token->list);
+	else
+		token = NULL;
+	spin_unlock(&export->visitors_lock);
+	kfree(token);
+	rsmka_segment_put(seg);
+}
+
+/* Called when the path's epoch has been raised. */
+void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
+{
+	struct rsmka_token *token;
+	struct rsmka_segment *seg;
+	struct rsmka_export *export;
+	unsigned long key;
+
+	xa_lock(&rsmka_published);
+	xa_for_each(&rsmka_published, key, seg) {
+		export = seg->export;
+		if (export->controller != controller)
+			continue;
+		spin_lock(&export->visitors_lock);
+		token = rsmka_token_find(export, node);
+		if (token)
+			list_del(&token->list);
+		spin_unlock(&export->visitors_lock);
+		kfree(token);
+	}
+	xa_unlock(&rsmka_published);
+}
+
+/* A share of this node asks. */
+u32 rsmka_published_attach(struct rsmka_share *share)
+{
+	struct rsmka_segment *seg = rsmka_published_find(share->key);
+	struct rsmka_export *export;
+	u32 status;
+
+	if (!seg)
+		return RSMERR_SEG_NOT_PUBLISHED;
+	export = seg->export;
+	spin_lock(&export->visitors_lock);
+	status = rsmka_published_grant(export, share->node, &share->grant);
+	if (!status) {
+		share->exporter = seg;
+		/* Stay until the share has ended, which unpublishing waits for. */
+		share->pages = export->pinned.pages;
+		list_add(&share->local, &export->local);
+	}
+	spin_unlock(&export->visitors_lock);
+	if (status)
+		rsmka_segment_put(seg);
+	return status;
+}
+
+/* The share ends; harmless if the exporter has taken it off its list. */
+void rsmka_published_detach(struct rsmka_share *share)
+{
+	struct rsmka_export *export = share->exporter->export;
+
+	spin_lock(&export->visitors_lock);
+	list_del_init(&share->local);
+	spin_unlock(&export->visitors_lock);
+}
+
+/* ---- events ---- */
+
+struct rsmka_bell {
+	u32 node;
+	u64 cookie;
+};
+
+/* One event to every import.  Nodes that cannot be reached do not get it. */
+u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
+{
+	struct rsmka_bell *bells;
+	struct rsmka_token *token;
+	struct rsmka_share *share;
+	struct rsmka_segment *seg;
+	unsigned int i, count = 0;
+	u32 key;
+
+	bells = kmalloc_array(RSMKA_NODES, sizeof(*bells), GFP_KERNEL);
+	if (!bells)
+		return RSMERR_INSUFFICIENT_MEM;
+	mutex_lock(&rsmka_shares_lock);
+	spin_lock(&export->visitors_lock);
+	key = export->key;
+	list_for_each_entry(share, &export->local, local)
+		list_for_each_entry(seg, &share->imports, sharers)
+			rsmka_events_add(&seg->events, post_flags);
+	list_for_each_entry(token, &export->tokens, list)
+		bells[count++] = (struct rsmka_bell){ token->node, token->cookie };
+	spin_unlock(&export->visitors_lock);
+	mutex_unlock(&rsmka_shares_lock);
+
+	for (i = 0; i < count; i++)
+		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), key,
+			       bells[i].cookie, post_flags);
+	kfree(bells);
+	return RSM_SUCCESS;
+}
+
+/*
+ * An event for the exporter, from an importer on another node or, without a
+ * path, on this one.  False if nothing is published under that id.
+ */
+bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
+{
+	struct rsmka_segment *seg = rsmka_published_find(key);
+	struct rsmka_export *export;
+	bool heard;
+	u32 mode;
+
+	if (!seg)
+		return false;
+	export = seg->export;
+	spin_lock(&export->visitors_lock);
+	heard = export->open;
+	if (heard && path)
+		heard = export->controller == path->controller &&
+			rsmka_acl_lookup(&export->acl, export->mode, path->node, &mode);
+	spin_unlock(&export->visitors_lock);
+	if (heard)
+		rsmka_events_add(&seg->events, post_flags);
+	rsmka_segment_put(seg);
+	return heard;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Segment descriptors: their numbers, what they become, and the generation
+ * area in which importers see that a connection has ended.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "rsmka_path.h"
+
+DEFINE_XARRAY_ALLOC1(rsmka_segments);
+
+/*
+ * One word per segment number, mapped read-only by every process that uses
+ * the library.  A word is never reset, only raised.
+ */
+u16 *rsmka_generations;
+size_t rsmka_generation_bytes;
+
+int rsmka_segments_init(void)
+{
+	rsmka_generation_bytes = PAGE_ALIGN((rsmka_max_segments + 1) * sizeof(u16));
+	rsmka_generations = vmalloc_user(rsmka_generation_bytes);
+	return rsmka_generations ? 0 : -ENOMEM;
+}
+
+void rsmka_segments_exit(void)
+{
+	vfree(rsmka_generations);
+}
+
+/* Returns an ERR_PTR; -EAGAIN if all numbers are taken. */
+struct rsmka_segment *rsmka_segment_open(void)
+{
+	struct rsmka_segment *seg;
+	int ret;
+
+	seg = kzalloc(sizeof(*seg), GFP_KERNEL_ACCOUNT);
+	if (!seg)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&seg->ref);
+	mutex_init(&seg->lock);
+	INIT_LIST_HEAD(&seg->sharers);
+	rsmka_events_init(&seg->events);
+	ret = xa_alloc(&rsmka_segments, &seg->number, seg, XA_LIMIT(1, rsmka_max_segments),
+		       GFP_KERNEL);
+	if (ret) {
+		kfree(seg);
+		return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
+	}
+	return seg;
+}
+
+static void rsmka_segment_release(struct kref *ref)
+{
+	struct rsmka_segment *seg = container_of(ref, struct rsmka_segment, ref);
+
+	if (seg->export)
+		rsmka_export_free(seg->export);
+	kfree(seg);
+}
+
+void rsmka_segment_put(struct rsmka_segment *seg)
+{
+	kref_put(&seg->ref, rsmka_segment_release);
+}
+
+/* The last close of the descriptor; no mapping of it is left. */
+void rsmka_segment_close(struct rsmka_segment *seg)
+{
+	if (seg->export)
+		rsmka_export_close(seg->export);
+	if (seg->share)
+		rsmka_share_leave(seg->share, seg);
+	/* Only now: the next owner of the number must not see our generations. */
+	xa_erase(&rsmka_segments, seg->number);
+	rsmka_segment_put(seg);
+}
+
+/* Make @seg an export or an import segment, for good. */
+bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role)
+{
+	lockdep_assert_held(&seg->lock);
+	if (seg->role == RSMKA_NEW)
+		WRITE_ONCE(seg->role, role);
+	return seg->role == role;
+}
+
+/*
+ * Called when an import connects, and when its connection ends: then before
+ * anything else can be seen in place of the exporter's memory, so that a
+ * program that reads an unchanged word has read true data before.
+ */
+u16 rsmka_generation_raise(const struct rsmka_segment *seg)
+{
+	u16 *word = &rsmka_generations[seg->number];
+	u16 generation = *word + 1;
+
+	lockdep_assert_held(&rsmka_shares_lock);
+	WRITE_ONCE(*word, generation);
+	return generation;
+}

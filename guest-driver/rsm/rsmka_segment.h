@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The objects behind descriptors of /dev/rsm: segments, exports, shares, and
+ * what the files that own them offer each other.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Locks, outermost first; each says at its declaration what it guards.
+ *
+ *	segment->lock
+ *	  export->lock		held over ops->publish/unpublish
+ *	  mmap_lock of a process
+ *	    share->map_mutex	held over ops->map/unmap/mapped
+ *	      rsmka_shares_lock
+ *	        share->lock	also taken by faults
+ *	      controller->lock
+ *	        xa_lock of rsmka_published
+ *	          export->visitors_lock
+ *	            path->lock
+ *	              events.wait.lock
+ *
+ * Events from adapters take rsmka_shares_lock and what is below it; therefore
+ * no op of an adapter is called under any of these.
+ */
+#ifndef RSMKA_SEGMENT_H
+#define RSMKA_SEGMENT_H
+
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <rsm/rsm_errno.h>
+
+#include "controller.h"
+
+struct rsmka_export;
+struct rsmka_path;
+struct rsmka_share;
+
+/* A digit of a permission word: owner, group, other. */
+#define RSMKA_READ		0444u
+#define RSMKA_WRITE		0222u
+#define RSMKA_OWNER_READ	0400u
+#define RSMKA_OWNER_WRITE	0200u
+#define RSMKA_MODE		0666u
+
+/*
+ * Functions that return int: < 0 is -errno for ioctl(2) itself, otherwise the
+ * RSMERR_* number for `status`.
+ */
+
+/* ---- events (rsmka_event.c) ---- */
+
+struct rsmka_events {
+	wait_queue_head_t wait;	/* its lock guards pending */
+	u32 pending;		/* saturates */
+};
+
+void rsmka_events_init(struct rsmka_events *events);
+void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
+bool rsmka_events_take(struct rsmka_events *events);
+
+/* ---- segments (rsmka_segment.c) ---- */
+
+enum rsmka_role {
+	RSMKA_NEW,
+	RSMKA_EXPORTER,
+	RSMKA_IMPORTER,
+};
+
+/* One descriptor that was opened with write access. */
+struct rsmka_segment {
+	struct kref ref;		/* the descriptor; whoever found it in a table */
+	u32 number;			/* index of its generation word */
+	struct mutex lock;		/* EXPORT and CONNECT: role, export, share, mode */
+	enum rsmka_role role;		/* leaves RSMKA_NEW once */
+	struct rsmka_export *export;	/* set once, by store-release */
+	struct rsmka_share *share;	/* set once, by store-release, after mode */
+	u32 mode;			/* import: what may be mapped, owner bits count */
+	struct list_head sharers;	/* in share->imports; rsmka_shares_lock */
+	struct rsmka_events events;
+};
+
+/* What a descriptor has become, complete; NULL if it is not that. */
+static inline struct rsmka_export *rsmka_segment_export(const struct rsmka_segment *seg)
+{
+	return smp_load_acquire(&seg->export);	/* pairs with rsmka_export_create() */
+}
+
+static inline struct rsmka_share *rsmka_segment_share(const struct rsmka_segment *seg)
+{
+	return smp_load_acquire(&seg->share);	/* pairs with rsmka_import_connect() */
+}
+
+extern struct xarray rsmka_segments;	/* all descriptors, by number */
+extern u16 *rsmka_generations;
+extern size_t rsmka_generation_bytes;
+extern unsigned int rsmka_max_segments;
+
+int rsmka_segments_init(void);
+void rsmka_segments_exit(void);
+struct rsmka_segment *rsmka_segment_open(void);
+void rsmka_segment_close(struct rsmka_segment *seg);
+void rsmka_segment_put(struct rsmka_segment *seg);
+bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);
+u16 rsmka_generation_raise(const struct rsmka_segment *seg);
+
+/* ---- access control (rsmka_access.c) ---- */
+
+struct rsmka_acl {
+	u32 len;			/* 0: every node, creation permissions */
+	struct rsm_acl_entry entry[RSM_ACL_MAX];
+};
+
+/* What an exporter tells an importing node. */
+struct rsmka_grant {
+	u64 length;
+	u32 mode;			/* at most 0666 */
+	u32 uid;			/* of the exporter, as in the initial namespace */
+	u32 gid;
+	struct rsmka_address address;
+	bool big_endian;
+};
+
+bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, u32 *mode);
+void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
+		    struct rsmka_access *access);
+u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);
+bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 wanted);
+
+/* ---- memory of exporters (rsmka_pin.c, rsmka_watch.c) ---- */
+
+struct rsmka_pinned {
+	struct mm_struct *mm;		/* charged; mm_count held */
+	struct page **pages;
+	unsigned long nr_pages;
+	unsigned long start;
+};
+
+extern unsigned int rsmka_max_exported_memory;
+
+int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
+void rsmka_unpin(struct rsmka_pinned *pinned);
+
+/* Watches that a process keeps an exported range as it was when it was pinned. */
+struct rsmka_watch {
+	struct mmu_interval_notifier notifier;
+	struct work_struct work;
+	spinlock_t lock;		/* first, last, lost */
+	unsigned long first;		/* addresses to look at again; */
+	unsigned long last;		/* first > last: none */
+	bool lost;			/* the address space is gone */
+};
+
+int rsmka_watch_start(struct rsmka_watch *watch, struct mm_struct *mm, unsigned long start,
+		      unsigned long length);
+void rsmka_watch_stop(struct rsmka_watch *watch);
+/* Returns when everything that was unmapped up to now has been noticed. */
+void rsmka_watch_settle(struct rsmka_watch *watch);
+
+/* ---- exports (rsmka_export.c) ---- */
+
+enum rsmka_export_state {
+	RSMKA_BOUND,
+	RSMKA_PUBLISHED,
+	RSMKA_ZOMBIE,			/* the exporter's memory went away */
+};
+
+struct rsmka_export {
+	struct rsmka_segment *segment;
+	struct rsmka_controller *controller;
+	struct pid *creator;		/* thread group */
+	kuid_t uid;
+	kgid_t gid;
+	u32 mode;			/* 0666 & ~umask at creation */
+	u64 length;
+	struct rsmka_watch watch;
+
+	struct mutex lock;		/* state, key, handle, pinned */
+	enum rsmka_export_state state;
+	u32 key;
+	void *handle;			/* of the adapter; NULL if no other node has access */
+	struct rsmka_pinned pinned;
+	struct list_head on_controller;	/* controller->lock */
+
+	/* What connecting nodes read and write. */
+	spinlock_t visitors_lock;	/* all below */
+	bool open;
+	struct rsmka_acl acl;
+	struct rsmka_address address;
+	struct list_head tokens;	/* one per importing node */
+	struct list_head local;		/* shares of this node */
+};
+
+int rsmka_export_create(struct rsmka_segment *seg, struct rsm_ioc_export *arg);
+int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg);
+int rsmka_export_unpublish(struct rsmka_segment *seg);
+void rsmka_export_memory_lost(struct rsmka_export *export);
+void rsmka_export_controller_gone(struct rsmka_export *export);
+void rsmka_export_close(struct rsmka_export *export);
+void rsmka_export_free(struct rsmka_export *export);
+
+/* ---- published segments, as importers see them (rsmka_published.c) ---- */
+
+extern struct xarray rsmka_published;	/* export segments by id */
+
+int rsmka_published_reserve(u32 *key);
+void rsmka_published_release(u32 key);
+void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
+			  const struct rsmka_address *address);
+void rsmka_published_shut(struct rsmka_export *export);
+struct rsmka_segment *rsmka_published_find(u32 key);
+u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
+			    struct rsmka_grant *grant);
+void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
+void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
+u32 rsmka_published_attach(struct rsmka_share *share);
+void rsmka_published_detach(struct rsmka_share *share);
+u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags);
+bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags);
+
+/* ---- shares (rsmka_share.c) ---- */
+
+enum rsmka_share_state {
+	RSMKA_CONNECTING,
+	RSMKA_CONNECTED,
+	RSMKA_ENDED,			/* for good */
+};
+
+/*
+ * All imports of one segment of one node over one controller.  It talks to the
+ * exporter once and maps the segment once.
+ */
+struct rsmka_share {
+	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock */
+	unsigned int users;		/* imports, connecting threads; rsmka_shares_lock */
+	struct list_head imports;	/* segments; rsmka_shares_lock */
+	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
+	wait_queue_head_t wait;		/* for the end of CONNECTING */
+
+	u32 key;
+	u32 node;
+	u64 cookie;			/* names this share in messages, never used twice */
+	struct rsmka_controller *controller;
+	struct rsmka_grant grant;	/* valid from CONNECTED on */
+
+	/* Exporter on this node. */
+	struct rsmka_segment *exporter;	/* holds a reference; NULL: another node */
+	struct page **pages;		/* the exporter's, pinned while CONNECTED */
+	struct list_head local;		/* in export->local; its visitors_lock */
+
+	/* Exporter on another node. */
+	struct rsmka_path *path;	/* NULL: this node */
+	u32 epoch;			/* of the path when connecting */
+	u32 incarnation;		/* likewise */
+	const struct rsm_path_state *path_state;	/* live while CONNECTED */
+	phys_addr_t path_state_phys;
+	u32 path_changes;		/* before the exporter was asked */
+	struct page *path_page;		/* stands in for it afterwards */
+
+	struct inode *inode;		/* all mappings of the share */
+	struct page *trash;		/* what importers see after the end */
+	struct rw_semaphore lock;	/* state, against faults; written under both locks */
+	enum rsmka_share_state state;
+
+	struct mutex map_mutex;		/* handle, phys, mappings */
+	void *handle;			/* of the adapter: the whole segment is mapped */
+	phys_addr_t phys;		/* constant while mappings > 0 */
+	unsigned long mappings;		/* VMAs of a remote segment */
+	struct work_struct reap;	/* unmaps after the end */
+};
+
+extern struct mutex rsmka_shares_lock;	/* the table, users, imports, state of all shares */
+
+int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
+			struct rsmka_share **out);
+bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
+void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
+void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
+void rsmka_share_end(struct rsmka_share *share);
+void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
+void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
+void rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
+
+/* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */
+
+int rsmka_import_connect(struct rsmka_segment *seg, struct file *file,
+			 struct rsm_ioc_connect *arg);
+int rsmka_import_check(struct rsmka_segment *seg);
+int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma);
+
+int rsmka_share_map(struct rsmka_share *share);
+void rsmka_share_unmap_locked(struct rsmka_share *share);
+bool rsmka_share_intact(struct rsmka_share *share);
+
+struct inode *rsmka_inode_new(void);
+void rsmka_inode_free(struct inode *inode);
+
+#endif /* RSMKA_SEGMENT_H */

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shares: the connection of this node, over one controller, to one segment of
+ * one node, used by all its imports.  Created by the first connecting import,
+ * ended by the last one, by the exporter, or by the loss of the path.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <linux/hashtable.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "rsmka_path.h"
+
+DEFINE_MUTEX(rsmka_shares_lock);
+static DEFINE_HASHTABLE(rsmka_shares, 8);	/* connecting and connected */
+
+static atomic64_t rsmka_last_cookie;
+
+static void rsmka_share_reap(struct work_struct *work)
+{
+	struct rsmka_share *share = container_of(work, struct rsmka_share, reap);
+
+	mutex_lock(&share->map_mutex);
+	rsmka_share_unmap_locked(share);
+	mutex_unlock(&share->map_mutex);
+}
+
+static void rsmka_share_free(struct rsmka_share *share)
+{
+	if (share->inode)
+		rsmka_inode_free(share->inode);
+	if (share->trash)
+		__free_page(share->trash);
+	if (share->path_page)
+		__free_page(share->path_page);
+	if (share->exporter)
+		rsmka_segment_put(share->exporter);
+	rsmka_controller_put(share->controller);
+	kfree(share);
+}
+
+static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller,
+					     struct rsmka_path *path, u32 node, u32 key)
+{
+	struct rsmka_share *share = kzalloc(sizeof(*share), GFP_KERNEL_ACCOUNT);
+
+	if (!share)
+		return NULL;
+	rsmka_controller_get(controller);
+	share->controller = controller;
+	share->path = path;
+	share->node = node;
+	share->key = key;
+	share->cookie = atomic64_inc_return(&rsmka_last_cookie);
+	share->users = 1;
+	INIT_LIST_HEAD(&share->imports);
+	INIT_LIST_HEAD(&share->local);
+	INIT_WORK(&share->reap, rsmka_share_reap);
+	init_waitqueue_head(&share->wait);
+	init_rwsem(&share->lock);
+	mutex_init(&share->map_mutex);
+
+	share->inode = rsmka_inode_new();
+	share->trash = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (path)
+		share->path_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!share->inode || !share->trash || (path && !share->path_page)) {
+		rsmka_share_free(share);
+		return NULL;
+	}
+	return share;
+}
+
+static struct rsmka_share *rsmka_share_find(struct rsmka_controller *controller, u32 node,
+					    u32 key)
+{
+	struct rsmka_share *share;
+
+	lockdep_assert_held(&rsmka_shares_lock);
+	hash_for_each_possible(rsmka_shares, share, table, key)
+		if (share->key == key && share->node == node && share->controller == controller)
+			return share;
+	return NULL;
+}
+
+static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_state state)
+{
+	lockdep_assert_held(&rsmka_shares_lock);
+	down_write(&share->lock);
+	share->state = state;
+	up_write(&share->lock);
+}
+
+/* What RSM_MMAP_STATUS shows after the end: a path that is down. */
+static void rsmka_share_freeze_path_state(struct rsmka_share *share)
+{
+	struct rsm_path_state *state = page_address(share->path_page) +
+				       offset_in_page(share->path_state_phys);
+
+	*state = *share->path_state;
+	state->link = 0;
+	state->changes++;
+}
+
+/*
+ * End a share, whoever wants it.  Importers keep their mappings, of nothing
+ * now.  Nothing here waits for a peer or calls an adapter.
+ */
+void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
+{
+	struct rsmka_segment *seg;
+
+	lockdep_assert_held(&rsmka_shares_lock);
+	if (share->state == RSMKA_CONNECTING) {
+		if (!share->outcome)
+			WRITE_ONCE(share->outcome, outcome);
+		if (share->path)
+			wake_up_all(&share->path->wait);
+		return;
+	}
+	if (share->state == RSMKA_ENDED)
+		return;
+
+	hash_del(&share->table);
+	list_for_each_entry(seg, &share->imports, sharers)
+		rsmka_generation_raise(seg);
+	if (share->path)
+		rsmka_share_freeze_path_state(share);
+	/* A fault that began before has inserted its page when this returns. */
+	rsmka_share_set_state(share, RSMKA_ENDED);
+	unmap_mapping_range(share->inode->i_mapping, 0, 0, 1);
+
+	if (share->path) {
+		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, share->cookie);
+		queue_work(rsmka_workqueue, &share->reap);
+	} else {
+		rsmka_published_detach(share);
+	}
+}
+
+void rsmka_share_end(struct rsmka_share *share)
+{
+	mutex_lock(&rsmka_shares_lock);
+	rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+/*
+ * A user of the share leaves: an import that closes, or a thread that did not
+ * make it to one (@seg is NULL).  The last one waits until the adapter has
+ * nothing of the share any more.
+ */
+void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
+{
+	bool last;
+
+	mutex_lock(&rsmka_shares_lock);
+	if (seg) {
+		list_del_init(&seg->sharers);
+		if (share->state == RSMKA_CONNECTED)
+			rsmka_generation_raise(seg);
+	}
+	last = --share->users == 0;
+	if (last)
+		rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+	mutex_unlock(&rsmka_shares_lock);
+	if (last) {
+		flush_work(&share->reap);
+		rsmka_share_free(share);
+	}
+}
+
+/* ---- connecting ---- */
+
+/* Sampled before the exporter is asked: what changes from then on is seen. */
+static u32 rsmka_share_sample_path(struct rsmka_share *share)
+{
+	struct rsmka_controller *controller = share->controller;
+	const struct rsm_path_state *state;
+
+	if (!rsmka_path_active(share->path, &share->epoch, &share->incarnation))
+		return RSMERR_REMOTE_NODE_UNREACHABLE;
+	if (!rsmka_controller_enter(controller))
+		return RSMERR_CTLR_NOT_PRESENT;
+	state = controller->ops->path_state(controller->adapter, share->node,
+					    &share->path_state_phys);
+	share->path_state = state;
+	share->path_changes = READ_ONCE(state->changes);
+	rsmka_controller_exit(controller);
+	/* The path was active after the sample: it belongs to this connection. */
+	return rsmka_path_current(share->path, share->epoch) ? RSM_SUCCESS :
+							       RSMERR_CONN_ABORTED;
+}
+
+static int rsmka_share_ask(struct rsmka_share *share)
+{
+	u32 status;
+
+	if (!share->path)
+		return rsmka_published_attach(share);
+	status = rsmka_share_sample_path(share);
+	return status ? status : rsmka_ipc_connect(share);
+}
+
+/* Connect a share that this thread has put into the table. */
+static int rsmka_share_establish(struct rsmka_share *share)
+{
+	int ret = rsmka_share_ask(share);
+
+	mutex_lock(&rsmka_shares_lock);
+	if (!ret)
+		ret = share->outcome;
+	/* The loss of the path may have been dealt with before we were in the table. */
+	if (!ret && share->path && !rsmka_path_current(share->path, share->epoch))
+		ret = RSMERR_CONN_ABORTED;
+	if (ret) {
+		hash_del(&share->table);
+		rsmka_share_set_state(share, RSMKA_ENDED);
+		if (share->exporter)
+			rsmka_published_detach(share);
+	} else {
+		rsmka_share_set_state(share, RSMKA_CONNECTED);
+	}
+	mutex_unlock(&rsmka_shares_lock);
+	wake_up_all(&share->wait);
+	return ret;
+}
+
+/* The share in the table, or @fresh put into it; the caller becomes a user. */
+static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
+{
+	struct rsmka_share *share;
+
+	mutex_lock(&rsmka_shares_lock);
+	share = rsmka_share_find(fresh->controller, fresh->node, fresh->key);
+	if (share) {
+		share->users++;
+	} else if (!READ_ONCE(fresh->controller->gone)) {
+		/* The controller looks through the table after it has set `gone`. */
+		share = fresh;
+		hash_add(rsmka_shares, &share->table, share->key);
+	}
+	mutex_unlock(&rsmka_shares_lock);
+	return share;
+}
+
+static bool rsmka_share_connecting(struct rsmka_share *share)
+{
+	bool connecting;
+
+	down_read(&share->lock);
+	connecting = share->state == RSMKA_CONNECTING;
+	up_read(&share->lock);
+	return connecting;
+}
+
+/*
+ * Find or make the share and wait until it is connected or has failed; the
+ * caller is then a user of it.  Whoever waited for another thread learns from
+ * rsmka_share_add() how that went.
+ */
+int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
+			struct rsmka_share **out)
+{
+	struct rsmka_path *path = NULL;
+	struct rsmka_share *share, *fresh;
+	int ret;
+
+	if (node != rsmka_local_node()) {
+		path = rsmka_path_find(controller, node);
+		if (!path)
+			return RSMERR_INTERNAL_ERROR;
+	}
+	fresh = rsmka_share_alloc(controller, path, node, key);
+	if (!fresh)
+		return RSMERR_INSUFFICIENT_MEM;
+	share = rsmka_share_enter(fresh);
+	if (share == fresh) {
+		ret = rsmka_share_establish(share);
+	} else {
+		rsmka_share_free(fresh);
+		if (!share)
+			return RSMERR_CTLR_NOT_PRESENT;
+		ret = 0;
+		if (wait_event_interruptible(share->wait, !rsmka_share_connecting(share)))
+			ret = -EINTR;
+	}
+	if (ret)
+		rsmka_share_leave(share, NULL);
+	*out = share;
+	return ret;
+}
+
+/*
+ * Make @seg an import of the share, whose user the caller is.  False if the
+ * share has ended.
+ */
+bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation)
+{
+	bool connected;
+
+	mutex_lock(&rsmka_shares_lock);
+	connected = share->state == RSMKA_CONNECTED;
+	if (connected) {
+		list_add(&seg->sharers, &share->imports);
+		*generation = rsmka_generation_raise(seg);
+	}
+	mutex_unlock(&rsmka_shares_lock);
+	return connected;
+}
+
+/* ---- what other nodes do ---- */
+
+/* The exporter unpublished. */
+void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
+{
+	struct rsmka_share *share;
+
+	mutex_lock(&rsmka_shares_lock);
+	share = rsmka_share_find(path->controller, path->node, key);
+	if (share && share->path && share->cookie == cookie)
+		rsmka_share_end_locked(share, RSMERR_SEG_NOT_PUBLISHED);
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+/* Called when the path's epoch has been raised; @node 0: all nodes. */
+void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
+{
+	struct rsmka_share *share;
+	struct hlist_node *next;
+	int bucket;
+
+	mutex_lock(&rsmka_shares_lock);
+	hash_for_each_safe(rsmka_shares, bucket, next, share, table)
+		if (share->controller == controller &&
+		    (node == 0 || (share->path && share->node == node)))
+			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+void rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
+{
+	struct rsmka_share *share;
+	struct rsmka_segment *seg;
+
+	mutex_lock(&rsmka_shares_lock);
+	share = rsmka_share_find(path->controller, path->node, key);
+	if (share && share->path && share->cookie == cookie)
+		list_for_each_entry(seg, &share->imports, sharers)
+			rsmka_events_add(&seg->events, post_flags);
+	mutex_unlock(&rsmka_shares_lock);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Notices that a process no longer has the memory that it exported: unmapped,
+ * moved, made read-only, given back to the system, or gone with the process.
+ * Used by exports, which it tells from a work item.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * The kernel announces much that is harmless (fork, migration attempts, page
+ * ageing), and before it happens; therefore the work item waits until that is
+ * over, then looks whether each page in question is still the pinned one and
+ * still writable.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "rsmka_path.h"
+
+#define RSMKA_WATCH_BATCH	64
+
+static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
+				   const struct mmu_notifier_range *range, unsigned long seq)
+{
+	struct rsmka_watch *watch = container_of(notifier, struct rsmka_watch, notifier);
+	unsigned long start = notifier->interval_tree.start;
+	unsigned long last = notifier->interval_tree.last;
+
+	switch (range->event) {
+	case MMU_NOTIFY_SOFT_DIRTY:
+	case MMU_NOTIFY_PROTECTION_PAGE:	/* fork; pinned pages are copied for the child */
+		return true;
+	default:
+		break;
+	}
+
+	/* May run while memory is reclaimed: nothing here allocates or sleeps. */
+	spin_lock(&watch->lock);
+	mmu_interval_set_seq(notifier, seq);
+	watch->first = min(watch->first, max(range->start, start));
+	watch->last = max(watch->last, min(range->end - 1, last));
+	if (range->event == MMU_NOTIFY_RELEASE)
+		watch->lost = true;
+	spin_unlock(&watch->lock);
+	queue_work(rsmka_workqueue, &watch->work);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops rsmka_watch_ops = {
+	.invalidate = rsmka_watch_invalidate,
+};
+
+/* Are the pages at @start still mapped there, writable? */
+static bool rsmka_watch_same(struct mm_struct *mm, unsigned long start, struct page **expected,
+			     unsigned long nr_pages)
+{
+	struct page *pages[RSMKA_WATCH_BATCH];
+	bool same = true;
+	long i, got;
+
+	mmap_read_lock(mm);
+	got = rsmka_get_user_pages_remote(mm, start, nr_pages, FOLL_WRITE, pages);
+	mmap_read_unlock(mm);
+	for (i = 0; i < got; i++) {
+		same = same && pages[i] == expected[i];
+		put_page(pages[i]);
+	}
+	return same && got == nr_pages;
+}
+
+static bool rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long first,
+			       unsigned long last)
+{
+	unsigned long index = (first - pinned->start) >> PAGE_SHIFT;
+	unsigned long end = ((last - pinned->start) >> PAGE_SHIFT) + 1;
+	bool intact = true;
+	unsigned long nr;
+
+	if (!mmget_not_zero(pinned->mm))
+		return false;
+	for (; intact && index < end; index += nr) {
+		nr = min(end - index, (unsigned long)RSMKA_WATCH_BATCH);
+		intact = rsmka_watch_same(pinned->mm, pinned->start + (index << PAGE_SHIFT),
+					  pinned->pages + index, nr);
+		cond_resched();
+	}
+	mmput(pinned->mm);
+	return intact;
+}
+
+static void rsmka_watch_work(struct work_struct *work)
+{
+	struct rsmka_watch *watch = container_of(work, struct rsmka_watch, work);
+	struct rsmka_export *export = container_of(watch, struct rsmka_export, watch);
+	unsigned long first, last;
+	bool lost;
+
+	/* What is announced from now on queues us again. */
+	mmu_interval_read_begin(&watch->notifier);
+	spin_lock(&watch->lock);
+	first = watch->first;
+	last = watch->last;
+	lost = watch->lost;
+	watch->first = ULONG_MAX;
+	watch->last = 0;
+	spin_unlock(&watch->lock);
+
+	mutex_lock(&export->lock);
+	if (export->state != RSMKA_ZOMBIE && first <= last &&
+	    (lost || !rsmka_watch_intact(&export->pinned, first, last)))
+		rsmka_export_memory_lost(export);
+	mutex_unlock(&export->lock);
+}
+
+/*
+ * Starts before the range is pinned.  Until the export is complete its lock is
+ * held, and what happens meanwhile is looked at after that.
+ */
+int rsmka_watch_start(struct rsmka_watch *watch, struct mm_struct *mm, unsigned long start,
+		      unsigned long length)
+{
+	spin_lock_init(&watch->lock);
+	INIT_WORK(&watch->work, rsmka_watch_work);
+	watch->first = ULONG_MAX;
+	return mmu_interval_notifier_insert(&watch->notifier, mm, start, length,
+					    &rsmka_watch_ops);
+}
+
+void rsmka_watch_stop(struct rsmka_watch *watch)
+{
+	mmu_interval_notifier_remove(&watch->notifier);
+	cancel_work_sync(&watch->work);
+}
+
+void rsmka_watch_settle(struct rsmka_watch *watch)
+{
+	flush_work(&watch->work);
+}
