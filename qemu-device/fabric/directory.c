@@ -40,28 +40,34 @@ bool fabric_dir_open(Fabric *f, GError **error)
     struct stat st;
 
     if (mkdir(f->dir, 0700) < 0 && errno != EEXIST) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "cannot create fabric directory '%s': %s",
-                    f->dir, g_strerror(errno));
+        return fail(error, FABRIC_ERROR_SYSTEM,
+                    "cannot create fabric directory '%s': %s", f->dir,
+                    g_strerror(errno));
     }
     f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->dir_fd < 0 || fstat(f->dir_fd, &st) < 0) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "cannot open fabric directory '%s': %s",
-                    f->dir, g_strerror(errno));
+        return fail(error, FABRIC_ERROR_SYSTEM,
+                    "cannot open fabric directory '%s': %s", f->dir,
+                    g_strerror(errno));
     }
     if (st.st_uid != geteuid()) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "fabric directory '%s' belongs to user %u, not to "
-                    "user %u: choose a directory of your own", f->dir, st.st_uid, geteuid());
+        return fail(error, FABRIC_ERROR_SYSTEM,
+                    "fabric directory '%s' belongs to user %u, not to "
+                    "user %u: choose a directory of your own",
+                    f->dir, st.st_uid, geteuid());
     }
     if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "fabric directory '%s' is writable by others "
-                    "(mode %04o): run chmod 700 on it, or choose another one", f->dir,
-                    st.st_mode & 07777);
+        return fail(error, FABRIC_ERROR_SYSTEM,
+                    "fabric directory '%s' is writable by others "
+                    "(mode %04o): run chmod 700 on it, or choose another one",
+                    f->dir, st.st_mode & 07777);
     }
     return true;
 }
 
 /* False if the text is not what fabric_dir_number() writes. */
-static bool lock_text_parse(const char *text, size_t size, uint32_t *number, uint32_t *pid)
+static bool lock_text_parse(const char *text, size_t size, uint32_t *number,
+                            uint32_t *pid)
 {
     uint64_t value[2] = { 0, 0 };
 
@@ -95,8 +101,10 @@ static bool lock_busy(Fabric *f, GError **error)
     if (size < 0 || !lock_text_parse(text, size, &number, &pid)) {
         pid = 0;
     }
-    return fail(error, FABRIC_ERROR_BUSY, "node %u of fabric '%s' is already running "
-                "(process %u): choose another node id or end that process", f->node, f->dir, pid);
+    return fail(error, FABRIC_ERROR_BUSY,
+                "node %u of fabric '%s' is already running "
+                "(process %u): choose another node id or end that process",
+                f->node, f->dir, pid);
 }
 
 bool fabric_dir_lock(Fabric *f, GError **error)
@@ -107,21 +115,23 @@ bool fabric_dir_lock(Fabric *f, GError **error)
     uint32_t pid;
 
     g_snprintf(name, sizeof(name), "%u.lock", f->node);
-    f->lock_fd = openat(f->dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+    f->lock_fd = openat(f->dir_fd, name,
+                        O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                         0600);
     if (f->lock_fd < 0 || fstat(f->lock_fd, &st) < 0) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "cannot open '%s/%s': %s", f->dir, name,
-                    g_strerror(errno));
+        return fail(error, FABRIC_ERROR_SYSTEM, "cannot open '%s/%s': %s",
+                    f->dir, name, g_strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "'%s/%s' is not a file: remove it", f->dir, name);
+        return fail(error, FABRIC_ERROR_SYSTEM,
+                    "'%s/%s' is not a file: remove it", f->dir, name);
     }
     if (flock(f->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno == EWOULDBLOCK) {
             return lock_busy(f, error);
         }
-        return fail(error, FABRIC_ERROR_SYSTEM, "cannot lock '%s/%s': %s", f->dir, name,
-                    g_strerror(errno));
+        return fail(error, FABRIC_ERROR_SYSTEM, "cannot lock '%s/%s': %s",
+                    f->dir, name, g_strerror(errno));
     }
 
     size = pread(f->lock_fd, text, sizeof(text), 0);
@@ -131,11 +141,11 @@ bool fabric_dir_lock(Fabric *f, GError **error)
         /* Greater than any number that was reached by counting. */
         f->number = time(NULL);
         if (ftruncate(f->lock_fd, 0) < 0) {
-            return fail(error, FABRIC_ERROR_SYSTEM, "cannot write '%s/%s': %s", f->dir, name,
-                        g_strerror(errno));
+            return fail(error, FABRIC_ERROR_SYSTEM, "cannot write '%s/%s': %s",
+                        f->dir, name, g_strerror(errno));
         }
-        fabric_report(f, "'%s/%s' held no valid number; incarnations go on from %u",
-                      f->dir, name, f->number);
+        fabric_report(f, "'%s/%s' held no valid number; incarnations go on "
+                      "from %u", f->dir, name, f->number);
     }
     return true;
 }
@@ -145,21 +155,24 @@ uint32_t fabric_dir_number(Fabric *f)
     char text[LOCK_TEXT_SIZE + 1];
 
     f->number = f->number == UINT32_MAX ? 1 : f->number + 1;
-    g_snprintf(text, sizeof(text), "%010u %010u\n", f->number, (unsigned)getpid());
+    g_snprintf(text, sizeof(text), "%010u %010u\n", f->number,
+               (unsigned)getpid());
     if (pwrite(f->lock_fd, text, LOCK_TEXT_SIZE, 0) != LOCK_TEXT_SIZE) {
-        fabric_report(f, "cannot write '%s/%u.lock': %s; after a restart peers may take this node "
-                      "for an older one", f->dir, f->node, g_strerror(errno));
+        fabric_report(f, "cannot write '%s/%u.lock': %s; after a restart "
+                      "peers may take this node for an older one",
+                      f->dir, f->node, g_strerror(errno));
     }
     return f->number;
 }
 
 /* Through /proc, because a path in a socket address has 107 bytes at most. */
-static void socket_address(const Fabric *f, unsigned node, struct sockaddr_un *addr)
+static void socket_address(const Fabric *f, unsigned node,
+                           struct sockaddr_un *addr)
 {
     memset(addr, 0, sizeof(*addr));
     addr->sun_family = AF_UNIX;
-    g_snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d/%u.sock", f->dir_fd,
-               node);
+    g_snprintf(addr->sun_path, sizeof(addr->sun_path),
+               "/proc/self/fd/%d/%u.sock", f->dir_fd, node);
 }
 
 static int socket_new(void)
@@ -185,8 +198,8 @@ bool fabric_dir_listen(Fabric *f, GError **error)
     socket_address(f, f->node, &addr);
     if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
         listen(fd, SOMAXCONN) < 0) {
-        fail(error, FABRIC_ERROR_SYSTEM, "cannot listen on '%s/%u.sock': %s", f->dir, f->node,
-             g_strerror(errno));
+        fail(error, FABRIC_ERROR_SYSTEM, "cannot listen on '%s/%u.sock': %s",
+             f->dir, f->node, g_strerror(errno));
         if (fd >= 0) {
             close(fd);
         }
@@ -218,8 +231,8 @@ static void dial(Fabric *f, unsigned node)
         f->redial[node] = true;
         fabric_retry(f);
     } else if (errno != ECONNREFUSED && errno != ENOENT) {
-        fabric_report(f, "cannot reach node %u at '%s/%u.sock': %s", node, f->dir, node,
-                      g_strerror(errno));
+        fabric_report(f, "cannot reach node %u at '%s/%u.sock': %s", node,
+                      f->dir, node, g_strerror(errno));
     }
     if (fd >= 0) {
         close(fd);
@@ -229,11 +242,12 @@ static void dial(Fabric *f, unsigned node)
 /* 0 if this is not the name of a socket of a node. */
 static unsigned socket_node(const char *name)
 {
+    const char *digit = name;
     char expected[16];
     unsigned node = 0;
 
-    for (const char *p = name; g_ascii_isdigit(*p) && node <= FABRIC_NODE_MAX; p++) {
-        node = node * 10 + (*p - '0');
+    while (g_ascii_isdigit(*digit) && node <= FABRIC_NODE_MAX) {
+        node = node * 10 + (*digit++ - '0');
     }
     if (node > FABRIC_NODE_MAX) {
         return 0;
@@ -249,8 +263,8 @@ void fabric_dir_scan(Fabric *f)
     struct dirent *entry;
 
     if (!dir) {
-        fabric_report(f, "cannot read '%s': %s; no other node was dialled", f->dir,
-                      g_strerror(errno));
+        fabric_report(f, "cannot read '%s': %s; no other node was dialled",
+                      f->dir, g_strerror(errno));
         if (fd >= 0) {
             close(fd);
         }
@@ -294,7 +308,8 @@ static unsigned count_strangers(const Fabric *f)
 static void accept_shortage(Fabric *f)
 {
     if (!f->accept_short) {
-        fabric_report(f, "cannot accept a connection yet: %s", g_strerror(errno));
+        fabric_report(f, "cannot accept a connection yet: %s",
+                      g_strerror(errno));
     }
     f->accept_short = true;
     fabric_retry(f);
@@ -305,12 +320,14 @@ void fabric_dir_accept(Fabric *f)
     unsigned strangers = count_strangers(f);
 
     while (strangers < FABRIC_STRANGERS_MAX) {
-        int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd =
+            accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0) {
             f->accept_short = false;
             strangers += fabric_link_new(f, fd, LINK_ACCEPTED, 0) != NULL;
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+                   errno == ENOMEM) {
             accept_shortage(f);
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {

@@ -12,7 +12,7 @@ typedef struct FabricSource {
     Fabric *fabric;
 } FabricSource;
 
-G_DEFINE_QUARK(fabric-error-quark, fabric_error)
+G_DEFINE_QUARK(fabric_error, fabric_error)
 
 void fabric_report(Fabric *f, const char *format, ...)
 {
@@ -89,7 +89,12 @@ static void fabric_arm(Fabric *f)
     }
     fabric_dir_arm(f);
     next = fabric_next_deadline(f);
-    g_source_set_ready_time(f->source, f->kicked ? 0 : next == INT64_MAX ? -1 : next);
+    if (f->kicked) {
+        next = 0;
+    } else if (next == INT64_MAX) {
+        next = -1;
+    }
+    g_source_set_ready_time(f->source, next);
 }
 
 static void fabric_deliver_reports(Fabric *f)
@@ -130,7 +135,8 @@ static void fabric_serve(Fabric *f)
     fabric_arm(f);
 }
 
-static gboolean fabric_source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+static gboolean fabric_source_dispatch(GSource *source, GSourceFunc callback,
+                                       gpointer data)
 {
     Fabric *f = ((FabricSource *)source)->fabric;
 
@@ -144,12 +150,15 @@ static gboolean fabric_source_dispatch(GSource *source, GSourceFunc callback, gp
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs fabric_source_funcs = { .dispatch = fabric_source_dispatch };
+static GSourceFuncs fabric_source_funcs = {
+    .dispatch = fabric_source_dispatch,
+};
 
 /* Serves what is ready now or becomes ready until @deadline. */
 static void fabric_poll(Fabric *f, int64_t deadline)
 {
-    int64_t wait = MIN(deadline, fabric_next_deadline(f)) - g_get_monotonic_time();
+    int64_t until = MIN(deadline, fabric_next_deadline(f));
+    int64_t wait = until - g_get_monotonic_time();
     unsigned n = f->links->len;
     g_autofree GPollFD *fds = g_new0(GPollFD, n + 1);
 
@@ -188,8 +197,8 @@ bool fabric_settle(Fabric *f, unsigned timeout_ms)
         if (fabric_link_owes(link)) {
             char *name = fabric_link_name(link);
 
-            fabric_report(f, "%s has not let go of this node's memory within %u ms", name,
-                          timeout_ms);
+            fabric_report(f, "%s has not let go of this node's memory within "
+                          "%u ms", name, timeout_ms);
             g_free(name);
         }
     }
@@ -197,13 +206,14 @@ bool fabric_settle(Fabric *f, unsigned timeout_ms)
     return !f->waiting;
 }
 
-Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops, void *opaque, GError **error)
+Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops,
+                   void *opaque, GError **error)
 {
     Fabric *f;
 
     if (config->node < 1 || config->node > FABRIC_NODE_MAX) {
-        g_set_error(error, FABRIC_ERROR, FABRIC_ERROR_ARGUMENT, "node id %u, not 1..%u",
-                    config->node, FABRIC_NODE_MAX);
+        g_set_error(error, FABRIC_ERROR, FABRIC_ERROR_ARGUMENT,
+                    "node id %u, not 1..%u", config->node, FABRIC_NODE_MAX);
         return NULL;
     }
     f = g_new0(Fabric, 1);
@@ -228,7 +238,7 @@ Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops, void *opaqu
         fabric_free(f);
         return NULL;
     }
-    /* Listen first: of two nodes that start, at least one then sees the other. */
+    /* Listen first: of two nodes that start, at least one sees the other. */
     fabric_dir_scan(f);
     g_source_attach(f->source, config->context);
     return f;
@@ -263,7 +273,10 @@ FabricPage *fabric_page(Fabric *f)
 
 static void fabric_set_incarnation(Fabric *f, uint32_t incarnation)
 {
-    FabricMessage msg = { .type = FABRIC_STATE, .state.incarnation = incarnation };
+    FabricMessage msg = {
+        .type = FABRIC_STATE,
+        .state.incarnation = incarnation,
+    };
     bool enabled = f->self.incarnation != 0;
 
     f->self.incarnation = incarnation;
@@ -311,5 +324,8 @@ const FabricPeer *fabric_peer(const Fabric *f, unsigned node)
     if (node == f->node) {
         return &f->self;
     }
-    return node <= FABRIC_NODE_MAX && f->peers[node] ? &f->peers[node]->peer : NULL;
+    if (node > FABRIC_NODE_MAX || !f->peers[node]) {
+        return NULL;
+    }
+    return &f->peers[node]->peer;
 }

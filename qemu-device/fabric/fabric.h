@@ -29,7 +29,7 @@
 
 typedef struct Fabric Fabric;
 
-/* A range of guest RAM that is the range [fd_offset, fd_offset + size) of fd. */
+/* A range of guest RAM: the bytes [fd_offset, fd_offset + size) of fd. */
 typedef struct FabricRam {
     uint64_t guest_base;
     uint64_t size;          /* bytes, multiple of 4096, not 0 */
@@ -57,7 +57,7 @@ typedef struct FabricPage {
 
 #define FABRIC_PAGE_MAGIC   0x50494353u /* "SCIP" */
 
-/* What is known of a node whose hello was accepted.  Valid until peer_gone() returns. */
+/* A node whose hello was accepted.  Valid until peer_gone() returns. */
 typedef struct FabricPeer {
     unsigned node;
     uint32_t incarnation;       /* 0 = its adapter is not enabled */
@@ -77,22 +77,26 @@ typedef struct FabricOps {
      * old incarnation may be mapped any more: the fabric then acknowledges.
      */
     void (*peer_state)(void *opaque, const FabricPeer *peer);
-    /* Its process ended or it was dropped.  On return no use of it may remain. */
+    /* It left or was dropped.  On return no use of it may remain. */
     void (*peer_gone)(void *opaque, const FabricPeer *peer);
-    /* On return none of these SCI pages of the peer may be mapped: the fabric then acknowledges. */
-    void (*peer_invalidate)(void *opaque, const FabricPeer *peer, uint64_t first, uint64_t count);
+    /*
+     * On return none of these SCI pages of the peer may be mapped: the fabric
+     * then acknowledges.
+     */
+    void (*peer_invalidate)(void *opaque, const FabricPeer *peer,
+                            uint64_t first, uint64_t count);
     /*
      * Every peer has acknowledged (or left) all that was asked of it.  Called
      * once whenever fabric_busy() becomes false again; not called for a
      * request that nobody had to be waited for.
      */
     void (*settled)(void *opaque);
-    /* One line for a person, without newline: a peer was refused or dropped, and why. */
+    /* One line for a person, without newline: who was dropped, and why. */
     void (*report)(void *opaque, const char *message);
 } FabricOps;
 
 typedef struct FabricConfig {
-    const char *dir;            /* the fabric directory; created with mode 0700 if absent */
+    const char *dir;            /* created with mode 0700 if absent */
     unsigned node;              /* 1..FABRIC_NODE_MAX */
     unsigned n_ram;             /* 1..FABRIC_RAM_MAX */
     /*
@@ -101,7 +105,7 @@ typedef struct FabricConfig {
      */
     FabricRam ram[FABRIC_RAM_MAX];
     unsigned n_lines;           /* 1..FABRIC_LINES_MAX */
-    const int *lines;           /* eventfds, non-blocking, one per line; stay the caller's */
+    const int *lines;           /* eventfds, non-blocking; stay the caller's */
     GMainContext *context;      /* NULL = the default context */
 } FabricConfig;
 
@@ -114,22 +118,22 @@ typedef struct FabricConfig {
  * argument is out of range.  @ops and the caller's descriptors must outlive
  * the fabric.
  */
-Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops, void *opaque,
-                   GError **error);
+Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops,
+                   void *opaque, GError **error);
 
-/* Leave: peers see peer_gone(); no callback comes any more.  NULL is accepted. */
+/* Leave: peers see peer_gone(); no callback comes any more.  NULL is fine. */
 void fabric_free(Fabric *fabric);
 
 typedef enum {
     FABRIC_ERROR_ARGUMENT,  /* id, RAM layout or line count out of range */
     FABRIC_ERROR_BUSY,      /* another live process is this node */
-    FABRIC_ERROR_SYSTEM,    /* directory, lock, socket or memfd: see the message */
+    FABRIC_ERROR_SYSTEM,    /* directory, lock, socket or memfd */
 } FabricErrorCode;
 
 #define FABRIC_ERROR fabric_error_quark()
 GQuark fabric_error_quark(void);
 
-/* The own control page, writable; only `inbound*` and `access*` are the caller's. */
+/* The own control page; only `inbound*` and `access*` are the caller's. */
 FabricPage *fabric_page(Fabric *fabric);
 
 /*
@@ -141,10 +145,13 @@ FabricPage *fabric_page(Fabric *fabric);
 uint32_t fabric_enable(Fabric *fabric);
 void fabric_disable(Fabric *fabric);
 
-/* Ask all peers to unmap a range of this node's SCI pages; what lies beyond 2^36 is cut off. */
+/*
+ * Ask all peers to unmap a range of this node's SCI pages.  What lies beyond
+ * page 2^36 is cut off.
+ */
 void fabric_invalidate(Fabric *fabric, uint64_t first, uint64_t count);
 
-/* Whether a disable or an invalidation still waits for a peer; true until settled() is called. */
+/* Whether a request still waits for a peer; true until settled() is called. */
 bool fabric_busy(const Fabric *fabric);
 
 /*
@@ -161,10 +168,13 @@ bool fabric_settle(Fabric *fabric, unsigned timeout_ms);
  */
 const FabricPeer *fabric_peer(const Fabric *fabric, unsigned node);
 
-/* fabric_ring: signal a doorbell line.  False if the node or the line does not exist. */
+/* Signal a doorbell line.  False if the node or the line does not exist. */
 bool fabric_ring(Fabric *fabric, unsigned node, unsigned line);
 
-/* Where [guest, guest + len) of a peer's RAM is mapped here; NULL unless within one range. */
+/*
+ * Where [guest, guest + len) of a peer's RAM is mapped here; NULL unless within
+ * one range.
+ */
 void *fabric_ram_host(const FabricPeer *peer, uint64_t guest, uint64_t len);
 
 #endif /* FABRIC_H */

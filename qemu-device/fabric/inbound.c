@@ -10,10 +10,12 @@
 #include "../include/sci_regs.h"
 #include "inbound.h"
 
-_Static_assert(SCI_NODE_MAX == FABRIC_NODE_MAX, "a node id fits the access rows");
+_Static_assert(SCI_NODE_MAX == FABRIC_NODE_MAX,
+               "a node id fits the access rows");
 _Static_assert(SCI_LINES_MAX == FABRIC_LINES_MAX, "one limit of lines");
 
-#define INBOUND_ENTRY_BITS (SCI_INBOUND_ADDRESS | SCI_INBOUND_READ | SCI_INBOUND_WRITE)
+#define INBOUND_ENTRY_BITS \
+    (SCI_INBOUND_ADDRESS | SCI_INBOUND_READ | SCI_INBOUND_WRITE)
 
 /* Second word of struct sci_inbound_entry, read as one */
 #define INBOUND_KEY         0x00000000ffffffffull
@@ -21,7 +23,8 @@ _Static_assert(SCI_LINES_MAX == FABRIC_LINES_MAX, "one limit of lines");
 #define INBOUND_RESERVED    0xffff000000000000ull
 
 /* Reads the little-endian word at @guest + @offset of the peer's RAM. */
-static bool inbound_load(const FabricPeer *peer, uint64_t guest, uint64_t offset, uint64_t *value)
+static bool inbound_load(const FabricPeer *peer, uint64_t guest,
+                         uint64_t offset, uint64_t *value)
 {
     uint64_t *host;
 
@@ -38,8 +41,8 @@ static bool inbound_load(const FabricPeer *peer, uint64_t guest, uint64_t offset
 }
 
 /* Walks directory and leaf; false if there is no entry of @key. */
-static bool inbound_lookup(const FabricPeer *peer, uint64_t sci_page, uint32_t key,
-                           uint64_t *entry, uint64_t *row)
+static bool inbound_lookup(const FabricPeer *peer, uint64_t sci_page,
+                           uint32_t key, uint64_t *entry, uint64_t *row)
 {
     const FabricPage *page = peer->page;
     uint64_t base = __atomic_load_n(&page->inbound_base, __ATOMIC_RELAXED);
@@ -51,16 +54,18 @@ static bool inbound_lookup(const FabricPeer *peer, uint64_t sci_page, uint32_t k
         !inbound_load(peer, base, index * sizeof(dir), &dir)) {
         return false;
     }
-    if (!(dir & SCI_DIR_PRESENT) || (dir & ~(SCI_DIR_PRESENT | SCI_DIR_ADDRESS))) {
+    if (!(dir & SCI_DIR_PRESENT) ||
+        (dir & ~(SCI_DIR_PRESENT | SCI_DIR_ADDRESS))) {
         return false;
     }
     leaf = (dir & SCI_DIR_ADDRESS) +
            (sci_page % SCI_LEAF_ENTRIES) * sizeof(struct sci_inbound_entry);
-    if (!inbound_load(peer, leaf, 0, entry) || *entry == 0 || (*entry & ~INBOUND_ENTRY_BITS)) {
+    if (!inbound_load(peer, leaf, 0, entry) || *entry == 0 ||
+        (*entry & ~INBOUND_ENTRY_BITS)) {
         return false;
     }
-    if (!inbound_load(peer, leaf, sizeof(*entry), &more) || (more & INBOUND_RESERVED) ||
-        (more & INBOUND_KEY) != key) {
+    if (!inbound_load(peer, leaf, sizeof(*entry), &more) ||
+        (more & INBOUND_RESERVED) || (more & INBOUND_KEY) != key) {
         return false;
     }
     *row = SCI_GET(INBOUND_ACCESS, more);
@@ -68,8 +73,8 @@ static bool inbound_lookup(const FabricPeer *peer, uint64_t sci_page, uint32_t k
 }
 
 /* Whether the bit of @node is set in one of the two bitmaps of a row. */
-static bool inbound_granted(const FabricPeer *peer, uint64_t base, uint64_t bitmap, unsigned node,
-                            bool *granted)
+static bool inbound_granted(const FabricPeer *peer, uint64_t base,
+                            uint64_t bitmap, unsigned node, bool *granted)
 {
     uint64_t word;
 
@@ -80,8 +85,9 @@ static bool inbound_granted(const FabricPeer *peer, uint64_t base, uint64_t bitm
     return true;
 }
 
-/* What row @row of the access table gives to @node; false if there is no such row. */
-static bool inbound_rights(const FabricPeer *peer, uint64_t row, unsigned node, unsigned *rights)
+/* What row @row gives to @node; false if there is no such row. */
+static bool inbound_rights(const FabricPeer *peer, uint64_t row, unsigned node,
+                           unsigned *rights)
 {
     const FabricPage *page = peer->page;
     uint64_t base = __atomic_load_n(&page->access_base, __ATOMIC_RELAXED);
@@ -92,9 +98,11 @@ static bool inbound_rights(const FabricPeer *peer, uint64_t row, unsigned node, 
     if (row >= count || row >= SCI_ACCESS_MAX) {
         return false;
     }
-    if (!inbound_granted(peer, base, offset + offsetof(struct sci_access_row, read), node,
+    if (!inbound_granted(peer, base,
+                         offset + offsetof(struct sci_access_row, read), node,
                          &may_read) ||
-        !inbound_granted(peer, base, offset + offsetof(struct sci_access_row, write), node,
+        !inbound_granted(peer, base,
+                         offset + offsetof(struct sci_access_row, write), node,
                          &may_write)) {
         return false;
     }
@@ -102,7 +110,8 @@ static bool inbound_rights(const FabricPeer *peer, uint64_t row, unsigned node, 
     return true;
 }
 
-static bool inbound_find_ram(const FabricPeer *peer, uint64_t guest, InboundPage *out)
+static bool inbound_find_ram(const FabricPeer *peer, uint64_t guest,
+                             InboundPage *out)
 {
     for (unsigned i = 0; i < peer->n_ram; i++) {
         const FabricRam *ram = &peer->ram[i];
@@ -123,13 +132,16 @@ static bool inbound_open(const FabricPeer *peer)
 {
     const FabricPage *page = peer->page;
 
-    /* Pairs with the release of the exporter's device after it wrote the tables' base. */
-    return __atomic_load_n(&page->inbound, __ATOMIC_ACQUIRE) == 1 && peer->incarnation != 0 &&
-           __atomic_load_n(&page->incarnation, __ATOMIC_ACQUIRE) == peer->incarnation;
+    /* Pairs with the release by the exporter once the tables are set up. */
+    return __atomic_load_n(&page->inbound, __ATOMIC_ACQUIRE) == 1 &&
+           peer->incarnation != 0 &&
+           __atomic_load_n(&page->incarnation, __ATOMIC_ACQUIRE) ==
+               peer->incarnation;
 }
 
-InboundResult inbound_translate(const FabricPeer *peer, unsigned node, uint64_t sci_page,
-                                uint32_t key, unsigned want, InboundPage *out)
+InboundResult inbound_translate(const FabricPeer *peer, unsigned node,
+                                uint64_t sci_page, uint32_t key, unsigned want,
+                                InboundPage *out)
 {
     uint64_t entry, row;
     unsigned rights, allowed;

@@ -23,15 +23,16 @@ typedef struct InboundPage {
 
 typedef enum {
     INBOUND_OK,
-    INBOUND_NO_PAGE,    /* beyond the tables, not present, another key, or not RAM */
-    INBOUND_DENIED,     /* the page or the access row does not give `want` to the node */
+    INBOUND_NO_PAGE,    /* beyond the tables, absent, another key, or not RAM */
+    INBOUND_DENIED,     /* page or access row does not give `want` */
 } InboundResult;
 
 /*
  * inbound_translate: may @node use SCI page @sci_page of @peer, under @key, in
- * the ways @want (INBOUND_READ | INBOUND_WRITE)?  Fills @out on INBOUND_OK only.
+ * the ways @want (INBOUND_READ | INBOUND_WRITE)?  Fills @out if INBOUND_OK.
  */
-InboundResult inbound_translate(const FabricPeer *peer, unsigned node, uint64_t sci_page,
-                                uint32_t key, unsigned want, InboundPage *out);
+InboundResult inbound_translate(const FabricPeer *peer, unsigned node,
+                                uint64_t sci_page, uint32_t key, unsigned want,
+                                InboundPage *out);
 
 #endif /* FABRIC_INBOUND_H */

@@ -13,18 +13,18 @@
 #include "fabric.h"
 #include "wire.h"
 
-#define FABRIC_HELLO_SECONDS    5       /* a silent connection is closed then */
-#define FABRIC_STRANGERS_MAX    32      /* accepted, no hello yet */
-#define FABRIC_QUEUE_MAX        1024    /* messages a peer may leave unread */
-#define FABRIC_LEAVING_MAX      64
-#define FABRIC_RETRY_MS         50      /* after a shortage that poll() does not announce */
-#define FABRIC_BATCH            64      /* packets read from one peer before the next one's turn */
-#define FABRIC_FDS_MAX          253     /* what the kernel lets one packet carry */
+#define FABRIC_HELLO_SECONDS    5    /* a silent connection is closed then */
+#define FABRIC_STRANGERS_MAX    32   /* accepted, no hello yet */
+#define FABRIC_QUEUE_MAX        1024 /* messages a peer may leave unread */
+#define FABRIC_LEAVING_MAX      64   /* dropped, not closed by the other side */
+#define FABRIC_RETRY_MS         50   /* after what poll() does not wait for */
+#define FABRIC_BATCH            64   /* packets of one peer in a row */
+#define FABRIC_FDS_MAX          253  /* what the kernel lets a packet carry */
 
 typedef enum FabricLinkState {
     LINK_ACCEPTED,  /* they dialled; their hello is awaited */
-    LINK_PARKED,    /* they dialled and said hello; our own dial to them comes first */
-    LINK_ANSWERING, /* they dialled and said hello; ours is still in the queue */
+    LINK_PARKED,    /* they said hello, but our own dial to them comes first */
+    LINK_ANSWERING, /* they said hello; ours is still in the queue */
     LINK_DIALLED,   /* we dialled and said hello; theirs is awaited */
     LINK_PEER,      /* both said hello */
     LINK_LEAVING,   /* dropped by us; they have not closed their end yet */
@@ -45,11 +45,11 @@ typedef struct FabricLink {
     char *fault;            /* it must be dropped, and why */
 
     GQueue out;             /* FabricPacket, first to send at the head */
-    bool short_of_memory;   /* sending waits for Fabric.retry_at, not for poll() */
+    bool short_of_memory;   /* sending waits for retry_at, not for poll() */
     uint32_t sent;          /* seq of the last request sent */
     uint32_t acked;         /* seq of the last request acknowledged */
     uint32_t awaited;       /* up to this seq ACKs make us wait */
-    bool linger;            /* LINK_LEAVING: it may hold mappings until it closes its end */
+    bool linger;            /* LINK_LEAVING: may hold mappings until closed */
     bool owes;              /* LINK_LEAVING: we wait for that */
     uint32_t told;          /* our incarnation as the other side will know it */
 
@@ -84,9 +84,9 @@ struct Fabric {
     GPtrArray *links;       /* every FabricLink */
     FabricLink *peers[FABRIC_NODE_MAX + 1];     /* LINK_PEER, by node */
 
-    bool waiting;           /* busy: set with a request, cleared just before settled() */
-    bool serving;           /* inside fabric_serve(): callbacks may be running */
-    bool kicked;            /* fabric_serve() has something to do without any event */
+    bool waiting;           /* busy; cleared just before settled() */
+    bool serving;           /* inside fabric_serve() and callbacks */
+    bool kicked;            /* fabric_serve() has work without any event */
     GQueue reports;         /* char *, delivered by fabric_serve() */
     GSource *source;
 };
@@ -111,7 +111,8 @@ void fabric_dir_close(Fabric *f);
 
 /* link.c */
 /* Takes @fd.  NULL, and a report, if the other end is another user. */
-FabricLink *fabric_link_new(Fabric *f, int fd, FabricLinkState state, unsigned node);
+FabricLink *fabric_link_new(Fabric *f, int fd, FabricLinkState state,
+                            unsigned node);
 void fabric_link_free(FabricLink *link);
 /* Takes @fault; the link is dropped when fabric_reap() runs. */
 void fabric_link_fail(FabricLink *link, char *fault);
@@ -121,7 +122,7 @@ void fabric_link_end(FabricLink *link);
 bool fabric_link_at_end(const FabricLink *link);
 void fabric_link_send(FabricLink *link, const FabricMessage *msg);
 void fabric_link_flush(FabricLink *link);
-/* Reads one packet.  False if there is none, or the link has ended or failed. */
+/* Reads one packet.  False if there is none, or the link is not alive. */
 bool fabric_link_receive(FabricLink *link, FabricMessage *msg, FabricFds *fds);
 /* Tells the event source what this link waits for now. */
 void fabric_link_arm(FabricLink *link);
@@ -133,13 +134,14 @@ void fabric_fds_close(FabricFds *fds);
 bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error);
 void fabric_self_fini(Fabric *f);
 /* Checks and takes the descriptors.  NULL, or what is wrong (g_free it). */
-char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello, FabricFds *fds);
+char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
+                       FabricFds *fds);
 void fabric_peer_fini(FabricPeer *peer);
 
 /* member.c */
 void fabric_say_hello(FabricLink *link);
 void fabric_link_serve(FabricLink *link, int64_t now);
-/* Tells all who may hold mappings; with @wait the fabric is busy until they have none. */
+/* Tells all who may hold mappings; with @wait, busy until they have none. */
 void fabric_request(Fabric *f, FabricMessage *msg, bool wait);
 /* Lets go of the links that have ended or failed; the only place that does. */
 void fabric_reap(Fabric *f);

@@ -21,13 +21,15 @@ typedef struct FabricPacket {
     uint8_t data[];
 } FabricPacket;
 
-FabricLink *fabric_link_new(Fabric *f, int fd, FabricLinkState state, unsigned node)
+FabricLink *fabric_link_new(Fabric *f, int fd, FabricLinkState state,
+                            unsigned node)
 {
     struct ucred cred;
     socklen_t size = sizeof(cred);
     FabricLink *link;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 || cred.uid != geteuid()) {
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ||
+        cred.uid != geteuid()) {
         fabric_report(f, "a connection of another user was refused");
         close(fd);
         return NULL;
@@ -38,7 +40,8 @@ FabricLink *fabric_link_new(Fabric *f, int fd, FabricLinkState state, unsigned n
     link->fd = fd;
     link->pid = cred.pid;
     link->node = node;
-    link->deadline = g_get_monotonic_time() + FABRIC_HELLO_SECONDS * G_USEC_PER_SEC;
+    link->deadline =
+        g_get_monotonic_time() + FABRIC_HELLO_SECONDS * G_USEC_PER_SEC;
     link->events = G_IO_IN;
     link->tag = g_source_add_unix_fd(f->source, fd, link->events);
     g_queue_init(&link->out);
@@ -98,7 +101,8 @@ void fabric_link_arm(FabricLink *link)
 {
     GIOCondition events = G_IO_HUP;
 
-    if (link->state == LINK_ACCEPTED || link->state == LINK_DIALLED || link->state == LINK_PEER) {
+    if (link->state == LINK_ACCEPTED || link->state == LINK_DIALLED ||
+        link->state == LINK_PEER) {
         events |= G_IO_IN;
     }
     if (!g_queue_is_empty(&link->out) && !link->short_of_memory) {
@@ -154,20 +158,23 @@ void fabric_link_flush(FabricLink *link)
     FabricPacket *packet;
 
     link->short_of_memory = false;
-    while (!link->ended && !link->fault && (packet = g_queue_peek_head(&link->out))) {
+    while (!link->ended && !link->fault &&
+           (packet = g_queue_peek_head(&link->out))) {
         if (packet_send(link, packet) >= 0) {
             g_free(g_queue_pop_head(&link->out));
         } else if (errno == EAGAIN) {
             break;
-        } else if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) {
-            /* Too many descriptors in flight, or no memory: poll() would not wait for it. */
+        } else if (errno == ETOOMANYREFS || errno == ENOBUFS ||
+                   errno == ENOMEM) {
+            /* Descriptors in flight, or memory: poll() does not wait for it. */
             link->short_of_memory = true;
             fabric_retry(link->fabric);
             break;
         } else if (errno == EPIPE || errno == ECONNRESET) {
             fabric_link_end(link);
         } else if (errno != EINTR) {
-            fabric_link_fail(link, g_strdup_printf("cannot send: %s", g_strerror(errno)));
+            fabric_link_fail(link, g_strdup_printf("cannot send: %s",
+                                                   g_strerror(errno)));
         }
     }
     fabric_link_arm(link);
@@ -181,7 +188,8 @@ void fabric_link_send(FabricLink *link, const FabricMessage *msg)
         return;
     }
     if (g_queue_get_length(&link->out) >= FABRIC_QUEUE_MAX) {
-        fabric_link_fail(link, g_strdup_printf("it has not read %u messages", FABRIC_QUEUE_MAX));
+        fabric_link_fail(link, g_strdup_printf("it has not read %u messages",
+                                               FABRIC_QUEUE_MAX));
         return;
     }
     packet = g_malloc(sizeof(*packet) + FABRIC_WIRE_MAX);
@@ -231,8 +239,10 @@ bool fabric_link_receive(FabricLink *link, FabricMessage *msg, FabricFds *fds)
     uint8_t data[FABRIC_WIRE_MAX];
     struct iovec iov = { .iov_base = data, .iov_len = sizeof(data) };
     struct msghdr m = {
-        .msg_iov = &iov, .msg_iovlen = 1,
-        .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
     };
     ssize_t size;
     char *fault;
@@ -257,9 +267,11 @@ bool fabric_link_receive(FabricLink *link, FabricMessage *msg, FabricFds *fds)
     }
     link->ours |= fabric_wire_ours(data, size);
     if (m.msg_flags & MSG_CTRUNC) {
-        fault = g_strdup("its descriptors do not fit: raise the limit of open files (ulimit -n)");
+        fault = g_strdup("its descriptors do not fit: "
+                         "raise the limit of open files (ulimit -n)");
     } else if (m.msg_flags & MSG_TRUNC) {
-        fault = g_strdup_printf("a packet of more than %zu bytes", FABRIC_WIRE_MAX);
+        fault = g_strdup_printf("a packet of more than %zu bytes",
+                                FABRIC_WIRE_MAX);
     } else {
         fault = fabric_wire_decode(data, size, fds->n, msg);
     }

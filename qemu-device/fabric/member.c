@@ -97,7 +97,8 @@ static void peer_begin(FabricLink *link)
     f->ops->peer_present(f->opaque, &link->peer);
     if (link->told != f->self.incarnation) {
         FabricMessage msg = {
-            .type = FABRIC_STATE, .state.incarnation = f->self.incarnation,
+            .type = FABRIC_STATE,
+            .state.incarnation = f->self.incarnation,
         };
 
         link_request(link, &msg, false);
@@ -123,7 +124,7 @@ static void peer_end(FabricLink *link)
     fabric_peer_fini(&link->peer);
 }
 
-/* Another link of that node which is, or is about to be, the one to its peer. */
+/* Another link of that node that is, or is about to be, its peer's. */
 static FabricLink *find_rival(const FabricLink *link)
 {
     GPtrArray *links = link->fabric->links;
@@ -147,7 +148,8 @@ static bool dial_pending(const FabricLink *link)
     for (unsigned i = 0; i < links->len; i++) {
         FabricLink *other = g_ptr_array_index(links, i);
 
-        if (other->state == LINK_DIALLED && other->node == link->node && link_alive(other)) {
+        if (other->state == LINK_DIALLED && other->node == link->node &&
+            link_alive(other)) {
             if (other->pid == link->pid) {
                 return true;
             }
@@ -194,13 +196,15 @@ static void unpark(Fabric *f, unsigned node)
     for (unsigned i = 0; i < f->links->len; i++) {
         FabricLink *link = g_ptr_array_index(f->links, i);
 
-        if (link->state == LINK_PARKED && link->node == node && link_alive(link)) {
+        if (link->state == LINK_PARKED && link->node == node &&
+            link_alive(link)) {
             link_admit(link);
         }
     }
 }
 
-static void link_hello(FabricLink *link, const FabricHello *hello, FabricFds *fds)
+static void link_hello(FabricLink *link, const FabricHello *hello,
+                       FabricFds *fds)
 {
     char *fault;
 
@@ -229,8 +233,8 @@ static void link_state(FabricLink *link, uint32_t incarnation)
 
     if (incarnation == 0 ? link->peer.incarnation == 0
                          : !fabric_newer(incarnation, link->last)) {
-        fabric_link_fail(link, g_strdup_printf("incarnation %u after %u", incarnation,
-                                               link->last));
+        fabric_link_fail(link, g_strdup_printf("incarnation %u after %u",
+                                               incarnation, link->last));
         return;
     }
     if (incarnation != 0) {
@@ -244,27 +248,33 @@ static void link_state(FabricLink *link, uint32_t incarnation)
 static void link_acknowledged(FabricLink *link, uint32_t seq)
 {
     if (link->acked == link->sent) {
-        fabric_link_fail(link, g_strdup_printf("ACK of %u, nothing was asked", seq));
+        fabric_link_fail(link,
+                         g_strdup_printf("ACK of %u, nothing was asked", seq));
     } else if (seq != link->acked + 1) {
-        fabric_link_fail(link, g_strdup_printf("ACK of %u instead of %u", seq, link->acked + 1));
+        fabric_link_fail(link, g_strdup_printf("ACK of %u instead of %u", seq,
+                                               link->acked + 1));
     } else {
         link->acked = seq;
     }
 }
 
-static void link_message(FabricLink *link, const FabricMessage *msg, FabricFds *fds)
+static void link_message(FabricLink *link, const FabricMessage *msg,
+                         FabricFds *fds)
 {
     Fabric *f = link->fabric;
+    bool peer = link->state == LINK_PEER;
 
-    if ((msg->type == FABRIC_HELLO) != (link->state != LINK_PEER)) {
+    if ((msg->type == FABRIC_HELLO) == peer) {
         fabric_fds_close(fds);
-        fabric_link_fail(link, link->state == LINK_PEER ? g_strdup("a second HELLO") :
-                         g_strdup_printf("a message of type %u before HELLO", msg->type));
+        fabric_link_fail(link, g_strdup_printf("a message of type %u %s HELLO",
+                                               msg->type,
+                                               peer ? "after" : "before"));
         return;
     }
     if (msg->type == FABRIC_STATE || msg->type == FABRIC_INVALIDATE) {
         if (msg->seq != link->received + 1) {
-            fabric_link_fail(link, g_strdup_printf("request %u instead of %u", msg->seq,
+            fabric_link_fail(link, g_strdup_printf("request %u instead of %u",
+                                                   msg->seq,
                                                    link->received + 1));
             return;
         }
@@ -294,6 +304,19 @@ static bool link_reads(const FabricLink *link)
            link->state == LINK_PEER;
 }
 
+static void link_read(FabricLink *link)
+{
+    for (unsigned i = 0; i < FABRIC_BATCH && link_reads(link); i++) {
+        FabricMessage msg;
+        FabricFds fds;
+
+        if (!fabric_link_receive(link, &msg, &fds)) {
+            break;
+        }
+        link_message(link, &msg, &fds);
+    }
+}
+
 static void link_expire(FabricLink *link)
 {
     link->deadline = 0;
@@ -301,8 +324,9 @@ static void link_expire(FabricLink *link)
         fabric_link_fail(link, g_strdup_printf("no HELLO within %u seconds",
                                                FABRIC_HELLO_SECONDS));
     } else if (link->state == LINK_DIALLED) {
-        fabric_report(link->fabric, "node %u (process %d) has not answered for %u seconds: it is "
-                      "stopped, or its socket is not that of a node", link->node, (int)link->pid,
+        fabric_report(link->fabric, "node %u (process %d) has not answered for "
+                      "%u seconds: it is stopped, or its socket is not that of "
+                      "a node", link->node, (int)link->pid,
                       FABRIC_HELLO_SECONDS);
     }
 }
@@ -318,21 +342,14 @@ void fabric_link_serve(FabricLink *link, int64_t now)
     if (revents & G_IO_OUT) {
         fabric_link_flush(link);
     }
-    if (link->state == LINK_ANSWERING && g_queue_is_empty(&link->out) && link_alive(link)) {
+    if (link->state == LINK_ANSWERING && g_queue_is_empty(&link->out) &&
+        link_alive(link)) {
         peer_begin(link);
     }
-    if (revents & (G_IO_IN | G_IO_HUP | G_IO_ERR)) {
-        if (link_reads(link)) {
-            FabricMessage msg;
-            FabricFds fds;
-
-            for (unsigned i = 0; i < FABRIC_BATCH && link_reads(link) &&
-                 fabric_link_receive(link, &msg, &fds); i++) {
-                link_message(link, &msg, &fds);
-            }
-        } else if (revents & (G_IO_HUP | G_IO_ERR)) {
-            fabric_link_end(link);
-        }
+    if (!link_reads(link) && (revents & (G_IO_HUP | G_IO_ERR))) {
+        fabric_link_end(link);
+    } else if (revents & (G_IO_IN | G_IO_HUP | G_IO_ERR)) {
+        link_read(link);
     }
     if (link->deadline != 0 && now >= link->deadline && link_alive(link)) {
         link_expire(link);
@@ -358,7 +375,7 @@ static void limit_leaving(Fabric *f)
     }
 }
 
-/* True if the link is over; false if it stays until the other side closes it. */
+/* True if it is over; false if it stays until the other side closes it. */
 static bool link_finish(Fabric *f, FabricLink *link)
 {
     if (link->fault) {

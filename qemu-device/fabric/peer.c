@@ -33,12 +33,13 @@ static char *file_fault(int fd, uint64_t size, const char *what)
         return g_strdup_printf("%s is shorter than it says", what);
     }
     if (fstatfs(fd, &sfs) < 0 || sfs.f_type == HUGETLBFS_MAGIC) {
-        return g_strdup_printf("%s consists of huge pages: use a memory backend without hugetlb",
-                               what);
+        return g_strdup_printf("%s consists of huge pages: "
+                               "use a memory backend without hugetlb", what);
     }
     seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0 || !(seals & F_SEAL_SHRINK)) {
-        return g_strdup_printf("%s can shrink: use memory-backend-memfd with seal=on", what);
+        return g_strdup_printf("%s can shrink: "
+                               "use memory-backend-memfd with seal=on", what);
     }
     return NULL;
 }
@@ -54,9 +55,11 @@ static char *ram_map(FabricRam *ram, unsigned index)
     if (fault) {
         return fault;
     }
-    host = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd, ram->fd_offset);
+    host = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd,
+                ram->fd_offset);
     if (host == MAP_FAILED) {
-        return g_strdup_printf("%s cannot be mapped: %s", what, g_strerror(errno));
+        return g_strdup_printf("%s cannot be mapped: %s", what,
+                               g_strerror(errno));
     }
     ram->host = host;
     return NULL;
@@ -87,7 +90,8 @@ static char *line_fault(int fd, unsigned index)
     /* A full counter must not stop the one who rings. */
     flags = fcntl(fd, F_GETFL);
     if (flags < 0 || !(flags & O_NONBLOCK)) {
-        return g_strdup_printf("doorbell line %u is an eventfd that blocks", index);
+        return g_strdup_printf("doorbell line %u is an eventfd that blocks",
+                               index);
     }
     return NULL;
 }
@@ -102,16 +106,19 @@ static char *page_map(int fd, const FabricPage **page)
     }
     host = mmap(NULL, FABRIC_PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
     if (host == MAP_FAILED) {
-        return g_strdup_printf("the control page cannot be mapped: %s", g_strerror(errno));
+        return g_strdup_printf("the control page cannot be mapped: %s",
+                               g_strerror(errno));
     }
     *page = host;
-    if (__atomic_load_n(&(*page)->magic, __ATOMIC_RELAXED) != FABRIC_PAGE_MAGIC) {
+    if (__atomic_load_n(&(*page)->magic, __ATOMIC_RELAXED) !=
+        FABRIC_PAGE_MAGIC) {
         return g_strdup("the control page has a wrong magic");
     }
     return NULL;
 }
 
-char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello, FabricFds *fds)
+char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
+                       FabricFds *fds)
 {
     unsigned next = 1;
     char *fault;
@@ -163,18 +170,20 @@ void fabric_peer_fini(FabricPeer *peer)
 
 static bool self_page(Fabric *f, GError **error)
 {
+    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
+                      F_SEAL_SEAL;
     void *host = MAP_FAILED;
 
-    f->page_fd = memfd_create("sci-control-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    f->page_fd = memfd_create("sci-control-page",
+                              MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (f->page_fd >= 0 && ftruncate(f->page_fd, FABRIC_PAGE_SIZE) == 0) {
-        host = mmap(NULL, FABRIC_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->page_fd, 0);
+        host = mmap(NULL, FABRIC_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+                    f->page_fd, 0);
     }
     /* This mapping stays writable; no other can be made so. */
-    if (host == MAP_FAILED ||
-        fcntl(f->page_fd, F_ADD_SEALS,
-              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
-        g_set_error(error, FABRIC_ERROR, FABRIC_ERROR_SYSTEM, "cannot make the control page: %s",
-                    g_strerror(errno));
+    if (host == MAP_FAILED || fcntl(f->page_fd, F_ADD_SEALS, seals) < 0) {
+        g_set_error(error, FABRIC_ERROR, FABRIC_ERROR_SYSTEM,
+                    "cannot make the control page: %s", g_strerror(errno));
         if (host != MAP_FAILED) {
             munmap(host, FABRIC_PAGE_SIZE);
         }
@@ -191,7 +200,8 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
     char *fault = fabric_ram_fault(config->ram, config->n_ram);
 
     if (!fault && (config->n_lines < 1 || config->n_lines > FABRIC_LINES_MAX)) {
-        fault = g_strdup_printf("%u doorbell lines, not 1..%u", config->n_lines, FABRIC_LINES_MAX);
+        fault = g_strdup_printf("%u doorbell lines, not 1..%u", config->n_lines,
+                                FABRIC_LINES_MAX);
     }
     if (!fault) {
         f->self.node = config->node;

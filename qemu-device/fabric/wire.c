@@ -82,7 +82,8 @@ static bool fabric_ram_overlap(const FabricRam *a, const FabricRam *b)
 char *fabric_ram_fault(const FabricRam *ram, unsigned n_ram)
 {
     if (n_ram < 1 || n_ram > FABRIC_RAM_MAX) {
-        return g_strdup_printf("%u RAM ranges, not 1..%u", n_ram, FABRIC_RAM_MAX);
+        return g_strdup_printf("%u RAM ranges, not 1..%u", n_ram,
+                               FABRIC_RAM_MAX);
     }
     for (unsigned i = 0; i < n_ram; i++) {
         const FabricRam *r = &ram[i];
@@ -92,7 +93,8 @@ char *fabric_ram_fault(const FabricRam *ram, unsigned n_ram)
         }
         if (r->size == 0 || r->size > FABRIC_GUEST_LIMIT ||
             r->guest_base > FABRIC_GUEST_LIMIT - r->size) {
-            return g_strdup_printf("RAM range %u is empty or ends beyond 2^52", i);
+            return g_strdup_printf("RAM range %u is empty or ends beyond 2^52",
+                                   i);
         }
         if (r->fd_offset > INT64_MAX - r->size) {
             return g_strdup_printf("RAM range %u ends beyond any file", i);
@@ -106,7 +108,8 @@ char *fabric_ram_fault(const FabricRam *ram, unsigned n_ram)
     return NULL;
 }
 
-static char *fabric_hello_decode(const void *data, unsigned n_fds, FabricHello *hello)
+static char *fabric_hello_decode(const void *data, unsigned n_fds,
+                                 FabricHello *hello)
 {
     static const FabricWireRam none;
     FabricWireHello wire;
@@ -120,8 +123,10 @@ static char *fabric_hello_decode(const void *data, unsigned n_fds, FabricHello *
     hello->n_lines = GUINT32_FROM_LE(wire.n_lines);
     hello->n_ram = GUINT32_FROM_LE(wire.n_ram);
     for (unsigned i = 0; i < FABRIC_RAM_MAX; i++) {
-        if (i >= hello->n_ram && memcmp(&wire.ram[i], &none, sizeof(none)) != 0) {
-            return g_strdup_printf("RAM range %u is not counted but not zero", i);
+        if (i >= hello->n_ram &&
+            memcmp(&wire.ram[i], &none, sizeof(none)) != 0) {
+            return g_strdup_printf("RAM range %u is not counted but not zero",
+                                   i);
         }
         hello->ram[i].guest_base = GUINT64_FROM_LE(wire.ram[i].guest_base);
         hello->ram[i].size = GUINT64_FROM_LE(wire.ram[i].size);
@@ -130,17 +135,20 @@ static char *fabric_hello_decode(const void *data, unsigned n_fds, FabricHello *
     }
 
     if (hello->node < 1 || hello->node > FABRIC_NODE_MAX) {
-        return g_strdup_printf("node id %u, not 1..%u", hello->node, FABRIC_NODE_MAX);
+        return g_strdup_printf("node id %u, not 1..%u", hello->node,
+                               FABRIC_NODE_MAX);
     }
     if (hello->session == 0) {
         return g_strdup("session 0");
     }
-    if (hello->incarnation != 0 && !fabric_newer(hello->incarnation, hello->session)) {
-        return g_strdup_printf("incarnation %u is older than session %u", hello->incarnation,
-                               hello->session);
+    if (hello->incarnation != 0 &&
+        !fabric_newer(hello->incarnation, hello->session)) {
+        return g_strdup_printf("incarnation %u is older than session %u",
+                               hello->incarnation, hello->session);
     }
     if (hello->n_lines < 1 || hello->n_lines > FABRIC_LINES_MAX) {
-        return g_strdup_printf("%u doorbell lines, not 1..%u", hello->n_lines, FABRIC_LINES_MAX);
+        return g_strdup_printf("%u doorbell lines, not 1..%u", hello->n_lines,
+                               FABRIC_LINES_MAX);
     }
     if (wire.reserved != 0) {
         return g_strdup("reserved field of HELLO is not 0");
@@ -150,7 +158,8 @@ static char *fabric_hello_decode(const void *data, unsigned n_fds, FabricHello *
         return fault;
     }
     if (n_fds != fabric_hello_fds(hello)) {
-        return g_strdup_printf("%u descriptors instead of %u", n_fds, fabric_hello_fds(hello));
+        return g_strdup_printf("%u descriptors instead of %u", n_fds,
+                               fabric_hello_fds(hello));
     }
     return NULL;
 }
@@ -175,7 +184,8 @@ static char *fabric_invalidate_decode(const void *data, FabricMessage *msg)
     memcpy(&wire, data, sizeof(wire));
     first = GUINT64_FROM_LE(wire.first);
     count = GUINT64_FROM_LE(wire.count);
-    if (count < 1 || count > FABRIC_SCI_PAGES || first > FABRIC_SCI_PAGES - count) {
+    if (count < 1 || count > FABRIC_SCI_PAGES ||
+        first > FABRIC_SCI_PAGES - count) {
         return g_strdup("INVALIDATE of no pages or of pages beyond 2^36");
     }
     msg->invalidate.first = first;
@@ -194,20 +204,23 @@ bool fabric_wire_ours(const void *data, size_t size)
     return GUINT32_FROM_LE(header.magic) == FABRIC_WIRE_MAGIC;
 }
 
-char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds, FabricMessage *msg)
+char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds,
+                         FabricMessage *msg)
 {
     FabricWireHeader header;
     size_t length;
     unsigned version;
 
     if (!fabric_wire_ours(data, size)) {
-        return g_strdup_printf("a packet of %zu bytes that is not of this protocol", size);
+        return g_strdup_printf("a packet of %zu bytes that is not of this "
+                               "protocol", size);
     }
     memcpy(&header, data, sizeof(header));
     version = GUINT16_FROM_LE(header.version);
     if (version != FABRIC_WIRE_VERSION) {
-        return g_strdup_printf("it speaks version %u of the fabric protocol, we speak %u: "
-                               "use the same build for all nodes", version, FABRIC_WIRE_VERSION);
+        return g_strdup_printf("it speaks version %u of the fabric protocol, "
+                               "we speak %u: use the same build for all nodes",
+                               version, FABRIC_WIRE_VERSION);
     }
     msg->type = GUINT16_FROM_LE(header.type);
     msg->seq = GUINT32_FROM_LE(header.seq);
@@ -216,11 +229,13 @@ char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds, FabricMe
         return g_strdup_printf("message of unknown type %u", msg->type);
     }
     if (size != length || GUINT32_FROM_LE(header.length) != length) {
-        return g_strdup_printf("message of type %u has %zu bytes and says %u, should be %zu",
-                               msg->type, size, GUINT32_FROM_LE(header.length), length);
+        return g_strdup_printf("message of type %u has %zu bytes and says %u, "
+                               "should be %zu", msg->type, size,
+                               GUINT32_FROM_LE(header.length), length);
     }
     if (msg->type != FABRIC_HELLO && n_fds != 0) {
-        return g_strdup_printf("message of type %u with %u descriptors", msg->type, n_fds);
+        return g_strdup_printf("message of type %u with %u descriptors",
+                               msg->type, n_fds);
     }
     switch (msg->type) {
     case FABRIC_HELLO:

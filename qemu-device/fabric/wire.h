@@ -120,7 +120,8 @@ bool fabric_wire_ours(const void *data, size_t size);
  * descriptors.  Returns NULL, or what is wrong with it (g_free it); then @msg
  * is undefined.
  */
-char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds, FabricMessage *msg);
+char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds,
+                         FabricMessage *msg);
 
 /* What is wrong with a RAM layout, to be freed; NULL if nothing. */
 char *fabric_ram_fault(const FabricRam *ram, unsigned n_ram);

@@ -57,6 +57,7 @@ static void invalidation_reaches_all_and_settles_once(void)
 	test_dir_remove(dir);
 }
 
+/* More than the socket takes at once, less than a peer may leave unread. */
 static void requests_in_a_row_settle_once(void)
 {
 	char *dir = test_dir_new();
@@ -64,11 +65,11 @@ static void requests_in_a_row_settle_once(void)
 
 	wait_until(fabric_peer(a->fabric, 2) && fabric_peer(b->fabric, 1));
 	fabric_enable(a->fabric);
-	for (unsigned int i = 0; i < 100; i++)
+	for (unsigned int i = 0; i < 1000; i++)
 		fabric_invalidate(a->fabric, i, 1);
 	fabric_disable(a->fabric);
 	wait_until(saw(a->log, "settled"));
-	g_assert_cmpuint(saw(b->log, "invalidate 1"), ==, 100);
+	g_assert_cmpuint(saw(b->log, "invalidate 1"), ==, 1000);
 	g_assert_cmpuint(saw(b->log, "state 1 0"), ==, 1);
 	run_idle();
 	g_assert_cmpuint(saw(a->log, "settled"), ==, 1);
