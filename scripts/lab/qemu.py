@@ -91,34 +91,45 @@ def _fetch_source():
 
 
 def _keep_pristine():
-    shutil.rmtree(paths.BUILD / "qemu-pristine", ignore_errors=True)
     for rel in PATCHED:
         _pristine(rel).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(paths.QEMU_SRC / rel, _pristine(rel))
+        shutil.copy(paths.QEMU_SRC / rel, _pristine(rel))
+
+
+def _same(src, to):
+    if src.is_symlink() or to.is_symlink():
+        return src.is_symlink() and to.is_symlink() and os.readlink(src) == os.readlink(to)
+    return to.exists() and filecmp.cmp(src, to)
+
+
+def _copy_file(src, to):
+    updated = os.path.lexists(to)
+    to.unlink(missing_ok=True)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(src, to, follow_symlinks=False)
+    if updated and not to.is_symlink():
+        os.utime(to)    # older content is new to ninja all the same
 
 
 def _sync_tree(source, dest):
     """Make DEST a copy of SOURCE without touching what is the same already.
 
-    The hook's files are compared with their unpatched copies.
+    The files of the hook go to their unpatched copies; _hook() does the rest.
     """
     seen = set()
     for folder, dirs, files in os.walk(source):
         dirs[:] = [d for d in dirs if d not in NOT_COPIED or folder != str(source)]
-        rel_folder = pathlib.Path(folder).relative_to(source)
-        (dest / rel_folder).mkdir(parents=True, exist_ok=True)
-        for name in files:
-            rel = rel_folder / name
-            seen.add(str(rel))
-            src, to = source / rel, dest / rel
-            mine = _pristine(rel) if str(rel) in PATCHED else to
-            if mine.exists() and filecmp.cmp(src, mine):
-                continue
-            to.unlink(missing_ok=True)
-            shutil.copy2(src, to, follow_symlinks=False)
-            if str(rel) in PATCHED:
-                steps.forget("qemu-hook")
-    for folder, dirs, files in os.walk(dest):
+        links = [d for d in dirs if os.path.islink(os.path.join(folder, d))]
+        for name in files + links:
+            src = pathlib.Path(folder, name)
+            rel = str(src.relative_to(source))
+            seen.add(rel)
+            to = _pristine(rel) if rel in PATCHED else dest / rel
+            if not _same(src, to):
+                _copy_file(src, to)
+                if rel in PATCHED:
+                    steps.forget("qemu-hook")
+    for folder, _, files in os.walk(dest):
         rel_folder = pathlib.Path(folder).relative_to(dest)
         for name in files:
             if str(rel_folder / name) not in seen and "subprojects" not in rel_folder.parts:
@@ -136,8 +147,6 @@ def _copy_source():
             shutil.rmtree(old, ignore_errors=True)
     with ui.Progress(f"copy of {source}"):
         _sync_tree(source, paths.QEMU_SRC)
-        if not steps.done("qemu-hook", _hook_key()):
-            _keep_pristine()
     steps.mark("qemu-src", key)
 
 
