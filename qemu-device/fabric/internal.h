@@ -2,8 +2,8 @@
 /*
  * What the parts of the fabric share.  From the bottom up: directory.c (lock,
  * sockets), link.c (one connection: queue, packets), peer.c (what a HELLO
- * brings), member.c (who is a peer, what its messages mean), fabric.c (API and
- * event loop).
+ * brings), member.c (who is a peer), request.c (what a message does), fabric.c
+ * (API and event loop).
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -59,6 +59,11 @@ typedef struct FabricLink {
     uint32_t received;      /* seq of the last request received */
     FabricPeer peer;        /* from LINK_PARKED on, until LINK_LEAVING */
 } FabricLink;
+
+static inline bool fabric_link_alive(const FabricLink *link)
+{
+    return !link->ended && !link->fault;
+}
 
 struct Fabric {
     const FabricOps *ops;
@@ -139,12 +144,19 @@ char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
 void fabric_peer_fini(FabricPeer *peer);
 
 /* member.c */
-void fabric_say_hello(FabricLink *link);
-void fabric_link_serve(FabricLink *link, int64_t now);
-/* Tells all who may hold mappings; with @wait, busy until they have none. */
-void fabric_request(Fabric *f, FabricMessage *msg, bool wait);
+/* Decides what becomes of a link that has said hello. */
+void fabric_link_admit(FabricLink *link);
+/* Both said hello, and ours is out. */
+void fabric_peer_begin(FabricLink *link);
 /* Lets go of the links that have ended or failed; the only place that does. */
 void fabric_reap(Fabric *f);
+
+/* request.c */
+void fabric_say_hello(FabricLink *link);
+void fabric_link_request(FabricLink *link, FabricMessage *msg, bool wait);
+/* Tells all who may hold mappings; with @wait, busy until they have none. */
+void fabric_request(Fabric *f, FabricMessage *msg, bool wait);
+void fabric_link_serve(FabricLink *link, int64_t now);
 
 /* fabric.c */
 void fabric_report(Fabric *f, const char *format, ...) G_GNUC_PRINTF(2, 3);

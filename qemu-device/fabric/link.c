@@ -2,8 +2,8 @@
 /*
  * One connection to another node: its socket, the queue of what it has not
  * taken yet, packets with descriptors in and out.  Never blocks; never frees
- * a link that is in use, only marks it for fabric_reap().  Called by member.c
- * and directory.c.
+ * a link that is in use, only marks it for fabric_reap().  Called by request.c,
+ * member.c and directory.c.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */

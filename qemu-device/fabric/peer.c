@@ -3,7 +3,7 @@
  * What a node is to the others: control page, RAM and doorbell lines.  Checks
  * and maps what a HELLO brings, makes the same for the own node, and answers
  * the two questions the data path asks: where is this address, ring this line.
- * Called by member.c and the device.
+ * Called by request.c, member.c and the device.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
