@@ -41,6 +41,7 @@ def _exchange(number, message, exporter, importer):
     importer.expect("Enter msg [0x")
     importer.expect("]: ")
     importer.type(message + "\n")
+    importer.expect("\n")       # its echo
     exporter.expect("msg [0x")
     shown = exporter.expect("\n").rstrip("\r\n")
     m = re.fullmatch(r"[0-9a-f]+ (-?\d+) (-?\d+)\] (.*)", shown)

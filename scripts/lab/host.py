@@ -9,35 +9,25 @@ from . import paths, steps, ui
 
 GUEST_TESTS = (paths.TOP / "tests" / "guest", paths.TOP / "tests" / "pair")
 SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true"]
-SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 
 
-def _setup(builddir, options, log):
-    key = steps.key_of(paths.TOP, builddir, *options)
-    if steps.done(log, key) and (builddir / "build.ninja").exists():
+def _setup():
+    key = steps.key_of(paths.TOP, paths.HOST, *SETUP)
+    if steps.done("host-setup", key) and (paths.HOST / "build.ninja").exists():
         return
-    steps.forget(log)
-    shutil.rmtree(builddir, ignore_errors=True)
-    ui.run(f"{builddir.name}: configure",
-           ["meson", "setup", *options, builddir, paths.TOP], log)
-    steps.mark(log, key)
+    steps.forget("host-setup")
+    shutil.rmtree(paths.HOST, ignore_errors=True)
+    ui.run("host: configure", ["meson", "setup", *SETUP, paths.HOST, paths.TOP], "host-setup")
+    steps.mark("host-setup", key)
 
 
 def build():
     """Compile library and tests; leave headers, library and librsm.pc in the SDK."""
     with steps.locked("host"):
-        _setup(paths.HOST, SETUP, "host-setup")
+        _setup()
         ui.run("host: compile", ["ninja", "-j", paths.JOBS], "host", cwd=paths.HOST)
         ui.run("host: SDK", ["meson", "install", "--no-rebuild", "--only-changed",
                              "-C", paths.HOST], "host-sdk")
-
-
-def build_sanitized():
-    """The unit tests once more, with address and undefined behaviour checks."""
-    with steps.locked("host-san"):
-        _setup(paths.HOST_SAN, SETUP + SANITIZE, "host-san-setup")
-        ui.run("host, sanitized: compile", ["ninja", "-j", paths.JOBS], "host-san",
-               cwd=paths.HOST_SAN)
 
 
 def _targets():

@@ -24,7 +24,6 @@ QEMU_TOOLS = BUILD / "qemu-tools"
 QEMU_BIN = QEMU / "qemu-system-x86_64"
 FIRMWARE = BUILD / "firmware"
 HOST = BUILD / "host"
-HOST_SAN = BUILD / "host-san"
 SDK = BUILD / "sdk"
 
 QEMU_DEVICE = TOP / "qemu-device"

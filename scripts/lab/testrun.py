@@ -8,7 +8,7 @@ import sys
 from . import host, image, kernel, paths, prepare, qemu, tap, ui
 
 # Quick ones first: a broken tree is known within seconds.
-SUITES = ("unit", "abi", "lab", "qtest", "guest", "pair")
+SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "guest", "pair")
 
 
 def _meson(label, meson, builddir, args, tally, env=None):
@@ -47,18 +47,14 @@ def _run_suite(suite, tally):
             tally.add("skipped", "qtest")
         return
     _meson(suite, "meson", paths.HOST, ["--suite", suite], tally)
-    if suite == "unit":
-        _meson("unit-sanitized", "meson", paths.HOST_SAN, ["--suite", suite], tally)
 
 
 def _build(suites, kern):
-    lab_needed = {"guest", "pair"} & set(suites)
+    lab_needed = {"lab", "guest", "pair"} & set(suites)
     prepare.setup(kern)
     if lab_needed or "qtest" in suites:
         qemu.build(with_tests="qtest" in suites)
     host.build()
-    if "unit" in suites:
-        host.build_sanitized()
     if lab_needed:
         kernel.build(kern)
         image.build(kern)
