@@ -5,13 +5,13 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#define _GNU_SOURCE	/* memfd_create(), unshare() */
 #include "guest.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <unistd.h>
@@ -92,12 +92,14 @@ static void read_only_memory_is_refused(void)
 	expect(create_result(address, page), RSMERR_PERM_DENIED);
 }
 
+/* Memory of a file system that keeps track of written pages would confuse it. */
 static void shared_file_is_refused_private_file_is_not(void)
 {
-	char name[] = "/tmp/exportXXXXXX";
-	int fd = mkstemp(name);
+	int fd;
 
-	require(unlink(name), 0);
+	require(unshare(CLONE_NEWNS), 0);
+	require(mount("none", "/mnt", "ramfs", 0, NULL), 0);
+	fd = open("/mnt/file", O_RDWR | O_CREAT, 0600);
 	require(ftruncate(fd, (off_t)page), 0);
 	expect(create_result(mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), page),
 	       RSMERR_BAD_ADDR);
@@ -109,10 +111,15 @@ static void shared_memory_is_accepted(void)
 {
 	int shm = shmget(IPC_PRIVATE, page, IPC_CREAT | 0600);
 	void *address = shmat(shm, NULL, 0);
+	int fd;
 
 	require(shmctl(shm, IPC_RMID, NULL), 0);
 	expect(create_result(address, page), RSM_SUCCESS);
 	address = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	expect(create_result(address, page), RSM_SUCCESS);
+	fd = memfd_create("shared", 0);
+	require(ftruncate(fd, (off_t)page), 0);
+	address = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	expect(create_result(address, page), RSM_SUCCESS);
 }
 

@@ -134,14 +134,20 @@ void child_ready(long long number)
 	char byte;
 
 	require(write(ready_to, &number, sizeof(number)), sizeof(number));
-	/* The end of the parent's pipe is the word to go on. */
-	require(read(ready_from, &byte, 1), 0);
+	require(read(ready_from, &byte, 1), 1);
 }
 
 int child_finish(struct child *child)
 {
+	ssize_t written;
 	int status;
 
+	/*
+	 * A byte, not the pipe's end: children started later hold that as
+	 * well.  A child that is gone does not take it.
+	 */
+	written = write(child->to, "", 1);
+	(void)written;
 	close(child->to);
 	require(waitpid(child->pid, &status, 0), child->pid);
 	close(child->from);
@@ -186,6 +192,7 @@ static bool run_one(const struct test *test, char *name)
 		/* A group, so that what a hanging test has started ends with it. */
 		setpgid(0, 0);
 		alarm(TEST_SECONDS);
+		signal(SIGPIPE, SIG_IGN);
 		require(rsm_get_controller(name, &controller), RSM_SUCCESS);
 		local_node_find();
 		test->run();
