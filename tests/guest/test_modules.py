@@ -65,6 +65,30 @@ def without_the_agent_there_is_no_controller(lab):
         node.check("sh", DRIVERS, "load")
 
 
+def limits_of_the_agent_hold(lab):
+    node = lab.node(1)
+    node.check("sh", DRIVERS, "unload")
+    try:
+        node.check("modprobe", "rsm", "max_segments=20", "max_exported_memory=10")
+        node.check("guest-limits", "loopback")
+    finally:
+        node.check("sh", DRIVERS, "unload")
+        node.check("sh", DRIVERS, "load")
+
+
+def bad_parameters_are_refused(lab):
+    node = lab.node(1)
+    node.check("sh", DRIVERS, "unload")
+    try:
+        for parameter in ("max_segments=0", "max_segments=65536", "max_exported_memory=101"):
+            status, _, _ = node.run("modprobe", "rsm", parameter)
+            if not status:
+                raise AssertionError(f"{parameter} was accepted")
+    finally:
+        node.check("sh", DRIVERS, "unload")
+        node.check("sh", DRIVERS, "load")
+
+
 if __name__ == "__main__":
     testlib.main([
         modules_load_and_unload_again_and_again,
@@ -72,4 +96,6 @@ if __name__ == "__main__":
         agent_works_without_an_adapter,
         open_segments_hold_the_agent,
         without_the_agent_there_is_no_controller,
+        limits_of_the_agent_hold,
+        bad_parameters_are_refused,
     ], nodes=1)
