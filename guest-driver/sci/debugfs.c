@@ -142,7 +142,7 @@ static int sci_inbound_show(struct seq_file *m, void *unused)
 	for (row = 0; row < in->row_top; row++) {
 		if (!in->row_use[row].refs)
 			continue;
-		seq_printf(m, "%d %u %*pb %*pb\n", row, in->row_use[row].refs,
+		seq_printf(m, "%d %u %*pbl %*pbl\n", row, in->row_use[row].refs,
 			   SCI_NODES, in->rows[row].read, SCI_NODES, in->rows[row].write);
 	}
 	mutex_unlock(&in->lock);
