@@ -98,7 +98,7 @@ def _add_rootfs(tree):
 
 def _stock_modules(kern):
     """name -> path of every module of the stock kernel."""
-    base = kernel.directory(kern) / "lib" / "modules" / kernel.release(kern) / "kernel"
+    base = kernel.stock_modules(kern) / "kernel"
     return {p.name.partition(".ko")[0].replace("-", "_"): p for p in base.rglob("*.ko*")}
 
 

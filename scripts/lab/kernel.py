@@ -26,10 +26,18 @@ def directory(kernel):
     return paths.per_kernel("kernel", kernel)
 
 
+def stock_modules(kernel):
+    """The stock kernel's modules: below /lib, or /usr/lib in later releases."""
+    found = sorted(directory(kernel).glob("lib/modules/*")) or \
+        sorted(directory(kernel).glob("usr/lib/modules/*"))
+    if not found:
+        raise ui.Failure(f"no kernel in {directory(kernel)}; run `rsmlab setup`")
+    return found[-1]
+
+
 def release(kernel):
     """What uname -r says in a guest that runs it."""
-    found = sorted((directory(kernel) / "lib" / "modules").iterdir())
-    return found[-1].name
+    return stock_modules(kernel).name
 
 
 def vmlinuz(kernel):
@@ -53,7 +61,9 @@ def _unpack(kernel):
         text = makefile.read_text(encoding="utf-8")
         makefile.write_text(text.replace("include /usr/src/", f"include {src}/"),
                             encoding="utf-8")
-    for link in (directory(kernel) / "lib" / "modules").glob("*/*"):
+    # With it the modules would need type information (BTF) and pahole to make it.
+    (headers(kernel) / "vmlinux").unlink(missing_ok=True)
+    for link in stock_modules(kernel).iterdir():
         if link.is_symlink():
             target = directory(kernel) / os.readlink(link).lstrip("/")
             link.unlink()
