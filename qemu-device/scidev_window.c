@@ -185,6 +185,11 @@ static bool scidev_run_equal(const SCIDevRun *a, const SCIDevRun *b)
            a->backing == b->backing;
 }
 
+static SCIDevRun *scidev_run_at(const GPtrArray *runs, unsigned i)
+{
+    return g_ptr_array_index(runs, i);
+}
+
 static int scidev_run_compare(const void *a, const void *b)
 {
     const SCIDevRun *x = *(SCIDevRun *const *)a;
@@ -197,10 +202,8 @@ static int scidev_run_compare(const void *a, const void *b)
  * An alias is resolved when the topology is rendered, no view refers to it: it
  * may be destroyed at any time (docs/devel/memory.rst).
  */
-static void scidev_run_free(void *opaque)
+static void scidev_run_free(SCIDevRun *run)
 {
-    SCIDevRun *run = opaque;
-
     memory_region_del_subregion(&run->dev->window, &run->alias);
     object_unparent(OBJECT(&run->alias));
     g_free(run);
@@ -224,43 +227,52 @@ static SCIDevRun *scidev_run_new(SCIDev *s, const SCIDevRun *want)
     return run;
 }
 
-void scidev_window_update(SCIDev *s)
+/*
+ * Moves the runs that are still wanted from `runs` to @kept; @wanted gets those
+ * that are missing.  Both lists are ordered by offset.
+ */
+static void scidev_runs_diff(SCIDev *s, GPtrArray *kept, GArray *wanted)
 {
-    GPtrArray *old = s->runs;
-    GPtrArray *new = g_ptr_array_new_with_free_func(scidev_run_free);
-    g_autoptr(GArray) wanted = g_array_new(false, true, sizeof(SCIDevRun));
-    unsigned index = 0, o = 0, kept = 0, dropped;
+    unsigned index = 0, o = 0;
     SCIDevRun want = {};
 
-    memory_region_transaction_begin();
     while (scidev_run_next(s, &index, &want)) {
-        while (o < old->len &&
-               ((SCIDevRun *)old->pdata[o])->offset < want.offset) {
+        while (o < s->runs->len &&
+               scidev_run_at(s->runs, o)->offset < want.offset) {
             o++;
         }
-        if (o < old->len && scidev_run_equal(old->pdata[o], &want)) {
-            g_ptr_array_add(new, g_steal_pointer(&old->pdata[o]));
-            kept++;
+        if (o < s->runs->len &&
+            scidev_run_equal(scidev_run_at(s->runs, o), &want)) {
+            g_ptr_array_add(kept, g_steal_pointer(&s->runs->pdata[o++]));
         } else {
             g_array_append_val(wanted, want);
         }
     }
-    dropped = old->len - kept;
+}
+
+void scidev_window_update(SCIDev *s)
+{
+    GPtrArray *runs = g_ptr_array_new();
+    g_autoptr(GArray) wanted = g_array_new(false, true, sizeof(SCIDevRun));
+    unsigned kept, i;
+
+    memory_region_transaction_begin();
+    scidev_runs_diff(s, runs, wanted);
+    kept = runs->len;
     /* Before the new ones: they may need the room. */
-    for (o = 0; o < old->len; o++) {
-        g_clear_pointer(&old->pdata[o], scidev_run_free);
+    for (i = 0; i < s->runs->len; i++) {
+        g_clear_pointer(&s->runs->pdata[i], scidev_run_free);
     }
-    /* All that is left is NULL, for which the free function is not made. */
-    g_ptr_array_set_free_func(old, NULL);
-    g_ptr_array_free(old, true);
-    for (o = 0; o < wanted->len && scidev_runs < SCIDEV_RUNS_MAX; o++) {
-        g_ptr_array_add(
-            new, scidev_run_new(s, &g_array_index(wanted, SCIDevRun, o)));
+    for (i = 0; i < wanted->len && scidev_runs < SCIDEV_RUNS_MAX; i++) {
+        SCIDevRun *want = &g_array_index(wanted, SCIDevRun, i);
+
+        g_ptr_array_add(runs, scidev_run_new(s, want));
     }
-    g_ptr_array_sort(new, scidev_run_compare);
-    s->runs = new;
+    g_ptr_array_sort(runs, scidev_run_compare);
+    trace_scidev_topology(s->node_id, runs->len, s->runs->len - kept, i);
+    g_ptr_array_free(s->runs, true);
+    s->runs = runs;
     memory_region_transaction_commit();
-    trace_scidev_topology(s->node_id, new->len, dropped, o);
 }
 
 static void scidev_window_init_rom(SCIDev *s)
@@ -298,7 +310,7 @@ bool scidev_window_init(SCIDev *s, Error **errp)
     s->host[SCIDEV_BACKING_RAM] = base;
     s->host[SCIDEV_BACKING_ROM] = base + s->window_size;
     s->walk = g_new0(InboundPage, scidev_granule(s) / SCI_PAGE_SIZE);
-    s->runs = g_ptr_array_new_with_free_func(scidev_run_free);
+    s->runs = g_ptr_array_new();
 
     memory_region_init(&s->window, OBJECT(s), "sci-window", s->window_size);
     memory_region_init_io(&s->trap, OBJECT(s), &scidev_trap_ops, s, "sci-trap",
@@ -316,13 +328,17 @@ bool scidev_window_init(SCIDev *s, Error **errp)
     return true;
 }
 
-/* The aliases go; the regions stay until the device is finalized. */
+/*
+ * The device is disabled, so no entry is mapped and no run is left.  The
+ * regions stay until the device is finalized, but not one inside the other:
+ * that would be a reference to the device.
+ */
 void scidev_window_exit(SCIDev *s)
 {
-    g_clear_pointer(&s->walk, g_free);
     if (s->runs) {
-        g_ptr_array_free(s->runs, true);
-        s->runs = NULL;
+        memory_region_del_subregion(&s->window, &s->trap);
+        g_ptr_array_free(g_steal_pointer(&s->runs), true);
+        g_clear_pointer(&s->walk, g_free);
     }
 }
 
