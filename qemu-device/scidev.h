@@ -112,6 +112,15 @@ static inline uint64_t scidev_granule(const SCIDev *s)
     return s->window_size / SCI_ATT_ENTRIES;
 }
 
+/*
+ * False before the machine is complete, and once the device is unplugged: a
+ * vCPU may have been waiting for the lock with an access to a BAR that is gone.
+ */
+static inline bool scidev_attached(const SCIDev *s)
+{
+    return s->fabric;
+}
+
 static inline unsigned scidev_entry_node(const SCIDevEntry *e)
 {
     return SCI_GET(SCI_ATT_NODE, e->live_address);

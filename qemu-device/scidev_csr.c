@@ -208,6 +208,9 @@ static uint64_t scidev_csr_read(void *opaque, hwaddr addr, unsigned size)
     const SCIDevReg *reg = scidev_reg_find(addr, size);
     uint64_t val = UINT64_MAX;
 
+    if (!scidev_attached(s)) {
+        return val;
+    }
     if (scidev_att_decode(addr, size)) {
         val = scidev_att_read(s, addr - SCI_ATT, size);
     } else if (reg) {
@@ -230,6 +233,9 @@ static void scidev_csr_write(void *opaque, hwaddr addr, uint64_t val,
     const SCIDevReg *reg = scidev_reg_find(addr, size);
 
     trace_scidev_csr_write(s->node_id, addr, val, size);
+    if (!scidev_attached(s)) {
+        return;
+    }
     if (scidev_att_decode(addr, size)) {
         scidev_att_write(s, addr - SCI_ATT, val, size);
     } else if (reg && reg->set) {

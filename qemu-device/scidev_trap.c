@@ -38,8 +38,12 @@ static void *scidev_trap(SCIDev *s, hwaddr addr, unsigned size, unsigned want)
 {
     const SCIDevEntry *e = &s->att[addr / scidev_granule(s)];
     bool write = want == INBOUND_WRITE;
-    void *host = scidev_trap_resolve(s, e, addr, size, want);
+    void *host;
 
+    if (!scidev_attached(s)) {
+        return NULL;
+    }
+    host = scidev_trap_resolve(s, e, addr, size, want);
     trace_scidev_trap(s->node_id, addr, size, write, host);
     if (write) {
         s->trap_writes++;
