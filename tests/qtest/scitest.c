@@ -109,8 +109,12 @@ void sci_stop(struct sci_node *n)
 
 void sci_kill(struct sci_node *n)
 {
-	qtest_set_expected_status(n->qts, SIGKILL);
-	kill(qtest_pid(n->qts), SIGKILL);
+	pid_t pid = qtest_pid(n->qts);
+
+	kill(pid, SIGKILL);
+	/* Reaped here, as libqtest takes every signal for a crash. */
+	g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+	g_assert_false(qtest_probe_child(n->qts));
 	sci_stop(n);
 }
 

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sci device as QEMU's user sees it: what is refused and with which words,
+ * hot-plug and unplug, the largest window, migration.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "scitest.h"
+
+#define RW	(SCI_ATT_READ | SCI_ATT_WRITE)
+#define IN_RW	(SCI_INBOUND_READ | SCI_INBOUND_WRITE)
+#define PAGE	3
+
+#define ACPI_PCIHP_EJECT	0xae08
+#define SLOT			4
+
+/* Run QEMU until it ends by itself or by "quit"; returns its standard error. */
+static char *run_qemu(const char *args, bool *failed)
+{
+	g_autofree char *command = g_strdup_printf("sh -c 'echo quit | %s -display none "
+						   "-monitor stdio %s'",
+						   getenv("QTEST_QEMU_BINARY"), args);
+	g_autofree char *out = NULL;
+	char *err = NULL;
+	int status;
+
+	g_assert_true(g_spawn_command_line_sync(command, &out, &err, &status, NULL));
+	*failed = WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	return err;
+}
+
+static void assert_refused(const char *machine, const char *properties, const char *message)
+{
+	g_autofree char *args = g_strdup_printf("%s -accel qtest -device sci,%s", machine,
+						properties);
+	bool failed;
+	g_autofree char *err = run_qemu(args, &failed);
+
+	g_test_message("%s", properties);
+	if (!failed || !strstr(err, message))
+		g_test_message("%s", err);
+	g_assert_true(failed);
+	g_assert_nonnull(strstr(err, message));
+}
+
+static void bad_properties_are_refused(void)
+{
+	static const struct {
+		const char *properties, *message;
+	} bad[] = {
+		{ "node-id=1", "'fabric' is missing" },
+		{ "node-id=1,fabric=", "'fabric' is missing" },
+		{ "fabric=%s", "'node-id' must be 1 to 255" },
+		{ "fabric=%s,node-id=0", "'node-id' must be 1 to 255" },
+		{ "fabric=%s,node-id=256", "'node-id' must be 1 to 255" },
+		{ "fabric=%s,node-id=1,window-size=8M", "'window-size' must be a power of two" },
+		{ "fabric=%s,node-id=1,window-size=100M", "'window-size' must be a power of two" },
+		{ "fabric=%s,node-id=1,window-size=128G", "'window-size' must be a power of two" },
+		{ "fabric=%s,node-id=1,window-size=0", "'window-size' must be a power of two" },
+		{ "fabric=%s,node-id=1,lines=0", "'lines' must be 1 to 128" },
+		{ "fabric=%s,node-id=1,lines=129", "'lines' must be 1 to 128" },
+		{ "fabric=%s/no/such,node-id=1", "cannot join fabric" },
+	};
+	g_autofree char *machine = sci_machine_args();
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_auto(GStrv) parts = g_strsplit(bad[i].properties, "%s", 2);
+		g_autofree char *properties = g_strjoinv(sci_fabric(), parts);
+
+		assert_refused(machine, properties, bad[i].message);
+	}
+	sci_cleanup();
+}
+
+static void ram_that_is_not_shared_is_refused(void)
+{
+	g_autofree char *shared = sci_machine_args();
+	g_auto(GStrv) parts = g_strsplit(shared, "share=on", 2);
+	g_autofree char *private = g_strjoinv("share=off", parts);
+	g_autofree char *properties = g_strdup_printf("fabric=%s,node-id=1", sci_fabric());
+
+	assert_refused(private, properties,
+		       "-object memory-backend-memfd,id=ram0,size=SIZE,share=on "
+		       "-machine memory-backend=ram0");
+	sci_cleanup();
+}
+
+static void a_node_id_that_is_taken_is_refused(void)
+{
+	g_autofree char *machine = sci_machine_args();
+	g_autofree char *properties = g_strdup_printf("fabric=%s,node-id=9", sci_fabric());
+
+	sci_start(9, NULL);
+	assert_refused(machine, properties, "already running");
+	sci_cleanup();
+}
+
+static void tcg_with_one_vcpu_is_warned_about(void)
+{
+	g_autofree char *machine = sci_machine_args();
+	g_autofree char *good = g_strdup_printf("%s -S -accel tcg -device sci,fabric=%s,node-id=1",
+						machine, sci_fabric());
+	g_auto(GStrv) parts = g_strsplit(good, "maxcpus=2", 2);
+	g_autofree char *bad = g_strjoinv("maxcpus=1", parts);
+	g_autofree char *bad_err = NULL, *good_err = NULL;
+	bool failed;
+
+	if (!qtest_has_accel("tcg")) {
+		g_test_skip("QEMU was built without TCG");
+		sci_cleanup();
+		return;
+	}
+	bad_err = run_qemu(bad, &failed);
+	g_assert_false(failed);
+	g_assert_nonnull(strstr(bad_err, "use -smp 1,maxcpus=2"));
+	good_err = run_qemu(good, &failed);
+	g_assert_false(failed);
+	g_assert_null(strstr(good_err, "maxcpus"));
+	sci_cleanup();
+}
+
+static void migration_is_blocked_with_a_reason(void)
+{
+	struct sci_node *n = sci_start(1, NULL);
+	QDict *reply = qtest_qmp(n->qts, "{'execute': 'migrate', 'arguments': "
+				 "{'uri': 'exec:cat > /dev/null'}}");
+	QDict *error = qdict_get_qdict(reply, "error");
+
+	g_assert_nonnull(error);
+	g_assert_nonnull(strstr(qdict_get_str(error, "desc"), "'sci' cannot be migrated"));
+	qobject_unref(reply);
+	sci_cleanup();
+}
+
+static void largest_window_maps_at_both_ends(void)
+{
+	struct sci_node *n = sci_start(1, "window-size=64G");
+	uint64_t last = (64ull << 30) - (64ull << 30) / SCI_ATT_ENTRIES;
+
+	g_assert_cmphex(sci_get64(n, SCI_REG_WINDOW_SIZE_LO), ==, 64ull << 30);
+	g_assert_cmphex(sci_granule(n), ==, 16 << 20);
+	sci_enable(n);
+	for (unsigned int i = 0; i < 4096; i++)
+		sci_export(n, i, SCI_DATA_BASE + i * SCI_PAGE_SIZE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	for (unsigned int i = 0; i < SCI_ATT_ENTRIES; i += SCI_ATT_ENTRIES - 1)
+		sci_entry(n, i, 1, 0, RW | SCI_ATT_VALID, SCI_KEY, 4096);
+	g_assert_cmpuint(sci_commit(n, 0, SCI_ATT_ENTRIES, sci_get(n, SCI_REG_INCARNATION)), ==, 0);
+	sci_store(n, last + (16 << 20) - 8, 0x77);
+	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + (16 << 20) - 8), ==, 0x77);
+	g_assert_cmphex(sci_load(n, (16 << 20) - 8), ==, 0x77);
+	g_assert_cmphex(sci_load(n, 16 << 20), ==, UINT64_MAX);
+	sci_cleanup();
+}
+
+static void unplug(struct sci_node *n)
+{
+	qtest_qmp_device_del_send(n->qts, "sci");
+	/* The guest's part: eject the slot. */
+	qtest_outl(n->qts, ACPI_PCIHP_EJECT, 1 << SLOT);
+	qtest_qmp_eventwait(n->qts, "DEVICE_DELETED");
+}
+
+static void plug(struct sci_node *n)
+{
+	qtest_qmp_assert_success(n->qts, "{'execute': 'device_add', 'arguments': "
+				 "{'driver': 'sci', 'id': 'sci', 'addr': '4.0', 'fabric': %s, "
+				 "'node-id': %u}}", sci_fabric(), n->id);
+	sci_setup(n);
+}
+
+static void unplug_of_the_exporter_revokes(void)
+{
+	struct sci_node *ex = sci_start(1, NULL), *im = sci_start(2, NULL);
+
+	for (unsigned int round = 0; round < 3; round++) {
+		sci_enable(ex);
+		sci_enable(im);
+		sci_wait_link(im, 1, SCI_LINK_UP);
+		sci_export(ex, PAGE, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+		g_assert_cmpuint(sci_map(im, 0, 1, PAGE, RW), ==, SCI_ATT_ST_MAPPED);
+		sci_store(im, 0, round);
+		unplug(ex);
+		sci_store(im, 0, 99);
+		g_assert_cmphex(sci_ram_load(ex, SCI_DATA_BASE), ==, round);
+		sci_wait_link(im, 1, SCI_LINK_ABSENT);
+		g_assert_cmpuint(sci_state(im, 0), ==, SCI_ATT_ST_PEER_LOST);
+		plug(ex);
+		sci_wait_link(im, 1, SCI_LINK_PRESENT);
+	}
+	sci_cleanup();
+}
+
+static void unplug_of_the_importer_lets_go(void)
+{
+	struct sci_node *ex = sci_start(1, NULL), *im = sci_start(2, NULL);
+
+	for (unsigned int round = 0; round < 3; round++) {
+		sci_enable(ex);
+		sci_enable(im);
+		sci_wait_link(im, 1, SCI_LINK_UP);
+		sci_export(ex, PAGE, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+		for (unsigned int i = 0; i < 64; i += 2)
+			g_assert_cmpuint(sci_map(im, i, 1, PAGE, RW), ==, SCI_ATT_ST_MAPPED);
+		unplug(im);
+		sci_wait_link(ex, 2, SCI_LINK_ABSENT);
+		sci_invalidate(ex, PAGE, 1);
+		g_assert_cmphex(sci_get(ex, SCI_REG_STATUS) & SCI_STATUS_INVAL_BUSY, ==, 0);
+		plug(im);
+		sci_wait_link(ex, 2, SCI_LINK_PRESENT);
+	}
+	sci_cleanup();
+}
+
+static void a_failed_hot_plug_leaves_qemu_running(void)
+{
+	struct sci_node *a = sci_start(1, NULL), *b = sci_start(2, NULL);
+	QDict *error;
+
+	unplug(a);
+	error = qtest_qmp_assert_failure_ref(a->qts, "{'execute': 'device_add', 'arguments': "
+					     "{'driver': 'sci', 'id': 'sci', 'addr': '4.0', "
+					     "'fabric': %s, 'node-id': 2}}", sci_fabric());
+	g_assert_nonnull(strstr(qdict_get_str(error, "desc"), "already running"));
+	qobject_unref(error);
+	plug(a);
+	sci_enable(a);
+	sci_enable(b);
+	sci_wait_link(a, 2, SCI_LINK_UP);
+	sci_cleanup();
+}
+
+#define ADD(test) qtest_add_func("/sci/device/" #test, test)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD(bad_properties_are_refused);
+	ADD(ram_that_is_not_shared_is_refused);
+	ADD(a_node_id_that_is_taken_is_refused);
+	ADD(tcg_with_one_vcpu_is_warned_about);
+	ADD(migration_is_blocked_with_a_reason);
+	ADD(largest_window_maps_at_both_ends);
+	ADD(unplug_of_the_exporter_revokes);
+	ADD(unplug_of_the_importer_lets_go);
+	ADD(a_failed_hot_plug_leaves_qemu_running);
+	return g_test_run();
+}
