@@ -11,6 +11,21 @@
 #include "scidev.h"
 #include "trace.h"
 
+/*
+ * An interrupt is a memory write that the guest can aim at our own registers.
+ * It must not get there: callers are in the middle of something, perhaps in a
+ * callback of the fabric, from which a reset would be fatal.
+ */
+static void scidev_notify(SCIDev *s, unsigned vector)
+{
+    MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
+    bool engaged = guard->engaged_in_io;
+
+    guard->engaged_in_io = true;
+    msix_notify(PCI_DEVICE(s), vector);
+    guard->engaged_in_io = engaged;
+}
+
 void scidev_irq_raise(SCIDev *s, uint32_t cause)
 {
     uint32_t fresh = cause & ~s->int_cause;
@@ -18,7 +33,7 @@ void scidev_irq_raise(SCIDev *s, uint32_t cause)
     s->int_cause |= cause;
     trace_scidev_irq(s->node_id, cause, s->int_cause, s->int_mask);
     if (fresh & s->int_mask) {
-        msix_notify(PCI_DEVICE(s), SCI_VECTOR_STATUS);
+        scidev_notify(s, SCI_VECTOR_STATUS);
     }
 }
 
@@ -28,7 +43,7 @@ void scidev_irq_set_mask(SCIDev *s, uint32_t mask)
 
     s->int_mask = mask & SCI_INT_ALL;
     if (s->int_cause & opened) {
-        msix_notify(PCI_DEVICE(s), SCI_VECTOR_STATUS);
+        scidev_notify(s, SCI_VECTOR_STATUS);
     }
 }
 
@@ -44,7 +59,7 @@ static void scidev_line_ring(EventNotifier *e)
     }
     trace_scidev_line(s->node_id, line->line, enabled);
     if (enabled) {
-        msix_notify(PCI_DEVICE(s), SCI_VECTOR_LINE(line->line));
+        scidev_notify(s, SCI_VECTOR_LINE(line->line));
     }
 }
 

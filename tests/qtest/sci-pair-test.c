@@ -356,6 +356,33 @@ static void reset_gives_up_on_a_stopped_peer(void)
 	sci_cleanup();
 }
 
+/* An interrupt is a memory write, and the guest chooses where it goes. */
+static void an_interrupt_cannot_reset_the_own_device(void)
+{
+	struct pair p;
+	uint32_t inc;
+
+	start_mapped(&p, 1);
+	inc = sci_get(p.im, SCI_REG_INCARNATION);
+	sci_set(p.im, SCI_MSIX_TABLE, p.im->csr + SCI_REG_CONTROL);
+	sci_set(p.im, SCI_MSIX_TABLE + 8, SCI_CONTROL_RESET);
+	clear_events(p.im);
+	sci_set(p.im, SCI_REG_INT_MASK, SCI_INT_ALL);
+	sci_invalidate(p.ex, PAGE, 1);
+	sci_wait_settled(p.ex);
+	g_assert_cmpuint(sci_state(p.im, 0), ==, SCI_ATT_ST_REVOKED);
+	sci_set(p.im, SCI_REG_INT_CAUSE, SCI_INT_ALL);
+	sci_kill(p.ex);
+	sci_wait_link(p.im, 1, SCI_LINK_ABSENT);
+	g_assert_cmpuint(sci_get(p.im, SCI_REG_INCARNATION), ==, inc);
+	/* Nor may a line ring itself for ever. */
+	sci_set(p.im, SCI_MSIX_TABLE + 16, p.im->csr + SCI_REG_DOORBELL);
+	sci_set(p.im, SCI_MSIX_TABLE + 24, p.im->id << 16);
+	sci_set(p.im, SCI_REG_DOORBELL, p.im->id << 16);
+	g_assert_cmpuint(sci_get(p.im, SCI_REG_INCARNATION), ==, inc);
+	sci_cleanup();
+}
+
 /* The exporter's guest writes what it likes into its tables. */
 static void hostile_tables_do_not_harm_the_importer(void)
 {
@@ -412,6 +439,7 @@ int main(int argc, char **argv)
 	ADD(both_can_reset_at_once);
 	ADD(a_stopped_peer_delays_a_revocation);
 	ADD(reset_gives_up_on_a_stopped_peer);
+	ADD(an_interrupt_cannot_reset_the_own_device);
 	ADD(hostile_tables_do_not_harm_the_importer);
 	return g_test_run();
 }
