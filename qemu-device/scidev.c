@@ -10,8 +10,6 @@
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
-#include "hw/boards.h"
-#include "hw/qdev-properties.h"
 #include "migration/blocker.h"
 #include "system/system.h"
 #include "system/tcg.h"
@@ -202,7 +200,7 @@ static const Property scidev_properties[] = {
     DEFINE_PROP_UINT32("lines", SCIDev, lines, 32),
 };
 
-static void scidev_class_init(ObjectClass *klass, void *data)
+static void scidev_class_init(ObjectClass *klass, SCIDevClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);

@@ -14,11 +14,7 @@
 #include "qemu/event_notifier.h"
 #include "qemu/notify.h"
 #include "hw/pci/pci_device.h"
-#if __has_include("system/memory.h")
-#include "system/memory.h"
-#else
-#include "exec/memory.h"
-#endif
+#include "scidev_compat.h"
 #include "include/sci_regs.h"
 #include "fabric/fabric.h"
 #include "fabric/inbound.h"

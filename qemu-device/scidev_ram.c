@@ -11,13 +11,6 @@
 #include "qemu/rcu.h"
 #include "qemu/units.h"
 #include "scidev.h"
-#if __has_include("system/ramblock.h")
-#include "system/address-spaces.h"
-#include "system/ramblock.h"
-#else
-#include "exec/address-spaces.h"
-#include "exec/ramblock.h"
-#endif
 
 /* PC firmware maps and unmaps RAM here at will (VGA, option ROMs, PAM). */
 #define SCIDEV_LEGACY_START (640 * KiB)
