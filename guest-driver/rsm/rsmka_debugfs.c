@@ -101,22 +101,23 @@ static unsigned int rsmka_list_length(const struct list_head *list)
 static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
 {
 	struct rsmka_export *export = rsmka_segment_export(seg);
+	enum rsmka_export_state state;
 	unsigned int local, remote;
 
 	if (!export)
 		return;
-	mutex_lock(&export->lock);
+	/* Without export->lock: whoever looks for what hangs must not hang as well. */
+	state = READ_ONCE(export->state);
 	spin_lock(&export->visitors_lock);
 	local = rsmka_list_length(&export->local);
 	remote = rsmka_list_length(&export->tokens);
 	spin_unlock(&export->visitors_lock);
 	seq_printf(s, "%u %s %s key %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
-		   seg->number, export->controller->name, rsmka_export_states[export->state],
-		   export->state == RSMKA_PUBLISHED ? export->key : 0, export->length,
+		   seg->number, export->controller->name, rsmka_export_states[state],
+		   state == RSMKA_PUBLISHED ? READ_ONCE(export->key) : 0, export->length,
 		   pid_nr(export->creator), from_kuid(&init_user_ns, export->uid),
 		   from_kgid(&init_user_ns, export->gid), export->mode, export->acl.len,
 		   local, remote, READ_ONCE(seg->events.pending), kref_read(&seg->ref));
-	mutex_unlock(&export->lock);
 }
 
 static int exports_show(struct seq_file *s, void *unused)

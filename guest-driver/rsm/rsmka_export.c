@@ -187,6 +187,7 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 				   struct rsmka_address *address)
 {
 	struct rsmka_controller *controller = export->controller;
+	const struct rsmka_controller_ops *ops = controller->ops;
 	struct rsmka_access access;
 	u32 status = RSM_SUCCESS;
 
@@ -195,12 +196,11 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 		return RSMERR_CTLR_NOT_PRESENT;
 
 	rsmka_acl_rows(acl, export->mode, rsmka_local_node(), &access);
-	if (!bitmap_empty(access.read, RSMKA_NODES))
-		status = rsmka_publish_status(controller->ops->publish(controller->adapter,
-								       export->pinned.pages,
-								       export->pinned.nr_pages,
-								       &access, address,
-								       &export->handle));
+	if (ops->publish && !bitmap_empty(access.read, RSMKA_NODES))
+		status = rsmka_publish_status(ops->publish(controller->adapter,
+							   export->pinned.pages,
+							   export->pinned.nr_pages, &access,
+							   address, &export->handle));
 	if (status) {
 		export->handle = NULL;
 		rsmka_controller_exit(controller);
@@ -218,7 +218,7 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 		return RSM_SUCCESS;
 
 	if (export->handle)
-		controller->ops->unpublish(controller->adapter, export->handle);
+		ops->unpublish(controller->adapter, export->handle);
 	export->handle = NULL;
 	rsmka_controller_exit(controller);
 	return status;

@@ -287,6 +287,7 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 	struct rsmka_path *path = share->path;
 	struct rsmka_reply_slot *slot = NULL;
 	bool over = false;
+	bool granted;
 	int ret;
 
 	ret = wait_event_interruptible(path->wait,
@@ -299,9 +300,10 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 	ret = rsmka_request(share, slot);
 	if (!ret)
 		ret = rsmka_reply_parse(&slot->reply, &share->grant);
+	/* We may have been granted it and not know, or not want it. */
+	granted = !slot->answered || slot->reply.status == 0;
 	rsmka_slot_give(path, slot);
-	/* We may have been granted it and not know. */
-	if (ret)
+	if (ret && granted)
 		rsmka_ipc_post(path, RSMKA_MSG_NOTIMPORTING, share->key, share->cookie);
 	return ret;
 }

@@ -12,17 +12,9 @@
 
 struct rsmka_controller *rsmka_loopback;
 
-static int rsmka_loopback_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-				  const struct rsmka_access *access,
-				  struct rsmka_address *address, void **handle)
-{
-	*handle = NULL;
-	return 0;
-}
-
+/* No publish: no other node reaches it. */
 static const struct rsmka_controller_ops rsmka_loopback_ops = {
 	.owner = THIS_MODULE,
-	.publish = rsmka_loopback_publish,
 };
 
 static const struct rsmka_attr rsmka_loopback_attr = {

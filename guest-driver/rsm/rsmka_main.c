@@ -19,7 +19,10 @@ unsigned int rsmka_max_exported_memory;
 module_param_named(max_exported_memory, rsmka_max_exported_memory, uint, 0444);
 MODULE_PARM_DESC(max_exported_memory, "Percent of memory that may be exported, 0 = no limit");
 
-/* Runs the inboxes and outboxes of paths, and what must not wait for an adapter. */
+/*
+ * Runs handshakes, inboxes and outboxes of paths.  They wait for peers; what
+ * does not, runs elsewhere.
+ */
 struct workqueue_struct *rsmka_workqueue;
 
 static int __init rsmka_init(void)
@@ -32,7 +35,7 @@ static int __init rsmka_init(void)
 		return -EINVAL;
 	}
 
-	rsmka_workqueue = alloc_workqueue("rsm", WQ_UNBOUND, 0);
+	rsmka_workqueue = alloc_workqueue("rsm", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	if (!rsmka_workqueue)
 		return -ENOMEM;
 	ret = rsmka_segments_init();

@@ -153,6 +153,7 @@ void rsmka_unpin(struct rsmka_pinned *pinned);
 /* Watches that a process keeps an exported range as it was when it was pinned. */
 struct rsmka_watch {
 	struct mmu_interval_notifier notifier;
+	struct mm_struct *mm;
 	struct work_struct work;
 	spinlock_t lock;		/* first, last, lost */
 	unsigned long first;		/* addresses to look at again; */

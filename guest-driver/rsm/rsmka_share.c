@@ -133,7 +133,7 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 
 	if (share->path) {
 		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, share->cookie);
-		queue_work(rsmka_workqueue, &share->reap);
+		queue_work(system_unbound_wq, &share->reap);
 	} else {
 		rsmka_published_detach(share);
 	}

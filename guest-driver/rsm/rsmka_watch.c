@@ -15,7 +15,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "rsmka_path.h"
+#include "rsmka_segment.h"
 
 #define RSMKA_WATCH_BATCH	64
 
@@ -42,7 +42,7 @@ static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
 	if (range->event == MMU_NOTIFY_RELEASE)
 		watch->lost = true;
 	spin_unlock(&watch->lock);
-	queue_work(rsmka_workqueue, &watch->work);
+	queue_work(system_unbound_wq, &watch->work);
 	return true;
 }
 
@@ -119,17 +119,26 @@ static void rsmka_watch_work(struct work_struct *work)
 int rsmka_watch_start(struct rsmka_watch *watch, struct mm_struct *mm, unsigned long start,
 		      unsigned long length)
 {
+	int ret;
+
 	spin_lock_init(&watch->lock);
 	INIT_WORK(&watch->work, rsmka_watch_work);
 	watch->first = ULONG_MAX;
-	return mmu_interval_notifier_insert(&watch->notifier, mm, start, length,
-					    &rsmka_watch_ops);
+	ret = mmu_interval_notifier_insert(&watch->notifier, mm, start, length,
+					   &rsmka_watch_ops);
+	if (ret)
+		return ret;
+	/* The notifier has its own reference, but the work may run when that is gone. */
+	mmgrab(mm);
+	watch->mm = mm;
+	return 0;
 }
 
 void rsmka_watch_stop(struct rsmka_watch *watch)
 {
 	mmu_interval_notifier_remove(&watch->notifier);
 	cancel_work_sync(&watch->work);
+	mmdrop(watch->mm);
 }
 
 void rsmka_watch_settle(struct rsmka_watch *watch)
