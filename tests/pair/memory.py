@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""The window is memory, and only the exporter's published memory."""
-import re
-
+"""The window is memory, and reaches it only while it is published."""
 import pairlib
 from pairlib import Shell, both_ways, end_storm, same, storm
 
@@ -13,8 +11,7 @@ ADDITIONS = 1000000
 STORES = 1000000
 COPY = 65536
 MARKER = 0x5707
-SECRET = 0x9e3779b97f4a7c15
-HUNT_PAGES = 270000     # the driver's table has 1025 x 256 in a node of 256 MiB
+FILL = 0x0f111ed0f111ed00
 KILL_ROUNDS = 3
 
 
@@ -63,54 +60,29 @@ def memory_is_free_of_stores_when_unpublish_returns(exporting, importing):
 
 
 def memory_of_a_killed_exporter_is_free_of_stores(exporting, importing):
+    """Whoever gets the exporter's pages next, the moment they are free, has them alone."""
     size = 4 * MIB
     with storm(importing, exporting, "400104", size, MARKER) as s:
         for _ in range(KILL_ROUNDS):
             with Shell(exporting) as e:
                 e.publish(0, "400104", size)
-                e.ok(f"await 0 {size - 8} {MARKER} 20000")
-                e.kill()
-            out = exporting.check("memcheck", f"{SECRET:x}", "1500")
-            if not re.search(r"^bytes [1-9]\d{7,} changed 0$", out, re.M):
-                raise AssertionError(f"memcheck: {out!r}")
+                with exporting.spawn("memcheck", f"{FILL:x}", "100000") as next_owner:
+                    next_owner.expect("^ready$")
+                    e.ok(f"await 0 {size - 8} {MARKER} 20000")
+                    e.kill()
+                    # One pass over all memory takes a fraction of this.
+                    status = exporting.run("sleep", "1")[0]
+                    same(status, 0, "status of sleep")
+                    next_owner.signal("TERM")
+                    same(next_owner.wait(), 0, f"status of memcheck ({next_owner.out!r})")
+                    taken = int(next_owner.out.split()[2])
+                    if taken < 32 * MIB:
+                        raise AssertionError(f"memcheck looked at {taken} bytes only")
         same(end_storm(s)["aborts"], KILL_ROUNDS, "aborts of storm")
-
-
-def nothing_but_the_published_is_reachable(exporting, importing):
-    with Shell(exporting) as e, Shell(importing) as i, \
-            exporting.spawn("memcheck", f"{SECRET:x}", "100000") as memory:
-        e.publish(0, "400105", 8 * PAGE, f"{importing.number}:0666")
-        e.publish(1, "400106", 8 * PAGE, f"{importing.number}:0444")
-        e.publish(2, "400107", 8 * PAGE, f"{exporting.number}:0666")
-        e.ok("fill 0 1")
-        e.ok("fill 1 2")
-        for page in range(8):
-            e.ok(f"set 2 {page * PAGE} {SECRET}")
-        i.load(0, exporting.number, "400105", 8 * PAGE)
-        i.ok(f"connect 1 {exporting.number} 400106 400")
-        i.ok(f"map 1 {8 * PAGE} 400")
-        same(i.ok("check 1 2"), "0", "words of the read-only segment that differ")
-        memory.expect("^ready$", 30)
-        status, out, err = importing.run("sciprobe", "hunt", str(exporting.number),
-                                         str(HUNT_PAGES), f"{SECRET:x}", timeout=180)
-        print("#", out.strip(), flush=True)
-        same(status, 0, f"sciprobe ({out.strip()!r}, {err.strip()!r})")
-        # 17 pages are allowed; were none mapped, the tool would be blind.
-        if int(out.split()[3]) < 17:
-            raise AssertionError(f"sciprobe does not even reach what is allowed: {out!r}")
-        same((e.ok("check 0 1"), e.ok("check 1 2")), ("0", "0"), "words changed by the probe")
-        same([e.ok(f"get 2 {page * PAGE}") for page in range(8)], [str(SECRET)] * 8,
-             "words of the unreachable segment")
-        memory.signal("TERM")
-        same(memory.wait(), 0, f"status of memcheck ({memory.out!r})")
-        # The probe's failed accesses count against the node; a new span is good.
-        i.ok("open 0")
-        i.ok("set 0 0 1")
-        i.ok("close 0")
 
 
 if __name__ == "__main__":
     pairlib.main(both_ways(
         atomic_additions_of_both_nodes_are_exact, stores_and_loads_cause_no_exit,
         copies_through_the_window_arrive, memory_is_free_of_stores_when_unpublish_returns,
-        memory_of_a_killed_exporter_is_free_of_stores, nothing_but_the_published_is_reachable))
+        memory_of_a_killed_exporter_is_free_of_stores))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Take nearly all free memory of the machine, fill it with one word and look
- * for a time whether every word stays.  A peer's store that reaches memory
- * which its owner had given back shows as a changed word.
+ * for a time whether every word stays; take also what becomes free meanwhile.
+ * A peer's store that reaches memory which its owner had given back shows as a
+ * changed word.
  *
  * Usage: memcheck WORD MILLISECONDS (SIGTERM: look once more and end)
  * Output: "bytes N changed N [first value]"; exits with 1 if a word changed.
@@ -70,6 +71,7 @@ static unsigned long changed(uint64_t word, uint64_t *first)
 			if (found != word && !count++)
 				*first = found;
 		}
+		take(word);
 	}
 	return count;
 }

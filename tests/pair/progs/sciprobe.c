@@ -7,6 +7,9 @@
  * sciprobe traps                  window accesses that trapped so far
  * sciprobe hunt NODE PAGES WORD   try SCI pages 0..PAGES-1 of a node, in all the
  *                                 ways there are; WORD is a secret of that node
+ * sciprobe storm NODE WORD MS     map what the driver has mapped writable of a node
+ *                                 twice more and store WORD into every page without
+ *                                 pause; commit the second copy again all the time
  *
  * What the driver has mapped of the node is what is allowed.  hunt stores
  * ~WORD wherever it must not have an effect, for the node to check.
@@ -32,11 +35,13 @@
 #define NAME_BYTES	256
 #define PATH_BYTES	(NAME_BYTES + 64)
 
-#define KNOWN_MAX	64
+#define KNOWN_MAX	128u
 #define KEYS_MAX	512
 #define NEAR_KEYS	256u		/* keys 0..n are tried on the first pages */
 #define NEAR_PAGES	2048u
 #define FAR_PAGES	65536u		/* tried at the end of the offset space */
+
+_Static_assert(2 * KNOWN_MAX <= BATCH, "storm copies all runs twice");
 
 /* A run of pages that the driver has mapped with this key. */
 struct known {
@@ -115,13 +120,25 @@ static volatile struct sci_att_entry *entry(unsigned int i)
 	return (volatile struct sci_att_entry *)(csr + SCI_ATT) + i;
 }
 
-/* One page. */
-static void set_entry(unsigned int i, uint64_t address, uint32_t key)
+static void set_entry(unsigned int i, uint64_t address, uint32_t key, uint64_t pages)
 {
 	volatile uint64_t *words = (volatile uint64_t *)(csr + SCI_ATT) + 2 * (size_t)i;
 
 	words[0] = address;
-	words[1] = key;
+	words[1] = key | SCI_PUT((uint64_t)SCI_ATT_PAGES << 32, pages - 1);
+}
+
+static void commit(unsigned int first, unsigned int n)
+{
+	set_reg(SCI_REG_ATT_COMMIT, SCI_PUT(SCI_COMMIT_FIRST, first) |
+		SCI_PUT(SCI_COMMIT_COUNT, n));
+}
+
+static void clear_entries(void)
+{
+	for (unsigned int k = 0; k < BATCH; k++)
+		set_entry(FIRST + k, 0, 0, 1);
+	commit(FIRST, BATCH);
 }
 
 static volatile uint64_t *entry_window(unsigned int i)
@@ -209,9 +226,8 @@ static void try_pages(unsigned int node, uint64_t first, uint64_t count, uint32_
 		for (unsigned int k = 0; k < n; k++)
 			set_entry(FIRST + k, SCI_PUT(SCI_ATT_NODE, (uint64_t)node) |
 				  (((page + k) * SCI_PAGE_SIZE) & SCI_ATT_OFFSET) |
-				  SCI_ATT_VALID | flags, key);
-		set_reg(SCI_REG_ATT_COMMIT, SCI_PUT(SCI_COMMIT_FIRST, FIRST) |
-			SCI_PUT(SCI_COMMIT_COUNT, n));
+				  SCI_ATT_VALID | flags, key, 1);
+		commit(FIRST, n);
 		tried += n;
 		if ((flags & SCI_ATT_TRAP) || reg(SCI_REG_ATT_FAILED) != n)
 			judge(page, n, key, flags);
@@ -301,13 +317,64 @@ static int hunt(unsigned int node, uint64_t pages)
 		pair_die("the driver has not mapped its ring at node %u", node);
 	hunt_pages(node, pages);
 	hunt_others(node);
-	for (unsigned int k = 0; k < BATCH; k++)
-		set_entry(FIRST + k, 0, 0);
-	set_reg(SCI_REG_ATT_COMMIT, SCI_PUT(SCI_COMMIT_FIRST, FIRST) |
-		SCI_PUT(SCI_COMMIT_COUNT, BATCH));
+	clear_entries();
 	printf("tried %lu allowed %lu forbidden %lu answered %lu secrets %lu\n",
 	       tried, allowed, forbidden, answered, secrets);
 	return forbidden || answered || secrets;
+}
+
+/* Into the last word of each page of each entry, mapped or not. */
+static void store_all(unsigned int n)
+{
+	for (unsigned int k = 0; k < n; k++) {
+		uint64_t pages = SCI_GET(SCI_ATT_PAGES, entry(FIRST + k)->status) + 1;
+
+		for (uint64_t page = 0; page < pages; page++)
+			entry_window(FIRST + k)[(page + 1) * SCI_PAGE_SIZE / 8 - 1] = secret;
+	}
+}
+
+/* Copies of the writable runs at two places; how many runs. */
+static unsigned int copy_twice(unsigned int node)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < n_known; i++)
+		n += known[i].write && known[i].first != own_node;
+	for (unsigned int i = 0, k = 0; i < n_known; i++) {
+		uint64_t address = SCI_PUT(SCI_ATT_NODE, (uint64_t)node) |
+			known[i].first * SCI_PAGE_SIZE | SCI_ATT_VALID | SCI_ATT_READ |
+			SCI_ATT_WRITE;
+
+		if (!known[i].write || known[i].first == own_node)
+			continue;
+		set_entry(FIRST + k, address, known[i].key, known[i].count);
+		set_entry(FIRST + n + k, address, known[i].key, known[i].count);
+		k++;
+	}
+	return n;
+}
+
+static int storm(unsigned int node, unsigned long ms)
+{
+	uint64_t deadline = pair_now_ms() + ms;
+	unsigned long commits = 0;
+	unsigned int n;
+
+	learn(node);
+	n = copy_twice(node);
+	set_reg(SCI_REG_ATT_EXPECT, slot(node)->incarnation);
+	commit(FIRST, 2 * n);
+	printf("entries %u mapped %u\n", 2 * n, 2 * n - reg(SCI_REG_ATT_FAILED));
+	fflush(stdout);
+	while (pair_now_ms() < deadline) {
+		store_all(2 * n);
+		commit(FIRST + n, n);
+		commits++;
+	}
+	clear_entries();
+	printf("commits %lu\n", commits);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -323,13 +390,17 @@ int main(int argc, char **argv)
 		       adapter->trap_writes);
 		return 0;
 	}
-	if (argc != 5 || strcmp(argv[1], "hunt"))
-		pair_die("usage: sciprobe traps | sciprobe hunt NODE PAGES WORD");
+	if (argc != 5)
+		pair_die("usage: sciprobe traps | hunt NODE PAGES WORD | storm NODE WORD MS");
 	own_node = adapter->node_id;
 	csr = map_bar(device, SCI_BAR_CSR, 0, SCI_CSR_SIZE, PROT_READ | PROT_WRITE);
 	granule = reg(SCI_REG_ATT_GRANULE);
 	window = map_bar(device, SCI_BAR_WINDOW, (off_t)FIRST * granule, (size_t)BATCH * granule,
 			 PROT_READ | PROT_WRITE);
+	if (!strcmp(argv[1], "storm")) {
+		secret = pair_number(argv[3], 16);
+		return storm(pair_number(argv[2], 10), pair_number(argv[4], 10));
+	}
 	secret = pair_number(argv[4], 16);
 	return hunt(pair_number(argv[2], 10), pair_number(argv[3], 10));
 }
