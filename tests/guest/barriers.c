@@ -8,7 +8,6 @@
 #include "guest.h"
 
 #include <linux/seccomp.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TEST_SECONDS	30
+#define TEST_SECONDS	60
 
 rsmapi_controller_handle_t controller;
 rsm_node_id_t local_node;

@@ -7,9 +7,7 @@
  */
 #include "guest.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

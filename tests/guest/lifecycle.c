@@ -7,12 +7,9 @@
 #define _GNU_SOURCE	/* mremap() */
 #include "guest.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ID	0x423456
@@ -27,6 +24,21 @@ static int close_result(rsm_memseg_import_handle_t import)
 	error = rsm_memseg_import_close_barrier(&barrier);
 	rsm_memseg_import_destroy_barrier(&barrier);
 	return error;
+}
+
+/* The agent looks at lost memory soon after the loss, not within the system call. */
+static int close_result_in_the_end(rsm_memseg_import_handle_t import)
+{
+	struct timespec pause = { 0, 1000000 };
+	int error, tries;
+
+	for (tries = 0; tries < 5000; tries++) {
+		error = close_result(import);
+		if (error)
+			return error;
+		nanosleep(&pause, NULL);
+	}
+	return RSM_SUCCESS;
 }
 
 static int publish_result(rsm_memseg_export_handle_t export, rsm_memseg_id_t id)
@@ -110,7 +122,7 @@ static void exit_aborts_though_a_child_lives(void)
 
 	expect(child_finish(&child), 0);
 	expect(kill((pid_t)child.number, 0), 0);
-	expect(close_result(import), RSMERR_CONN_ABORTED);
+	expect(close_result_in_the_end(import), RSMERR_CONN_ABORTED);
 	expect(rsm_memseg_import_connect(controller, local_node, ID, RSM_PERM_READ, &other),
 	       RSMERR_SEG_NOT_PUBLISHED);
 	require(kill((pid_t)child.number, SIGKILL), 0);
@@ -272,7 +284,7 @@ static void losing_the_memory_ends_the_segment(void)
 		p = pair();
 		ways[i](&p);
 		*p.mapping = 1;
-		expect(close_result(p.import), RSMERR_CONN_ABORTED);
+		expect(close_result_in_the_end(p.import), RSMERR_CONN_ABORTED);
 		expect(rsm_memseg_import_connect(controller, local_node, p.id, RSM_PERM_READ,
 						 &other), RSMERR_SEG_NOT_PUBLISHED);
 		expect(rsm_memseg_export_unpublish(p.export), RSMERR_SEG_NOT_PUBLISHED);
@@ -286,7 +298,7 @@ static void losing_part_of_the_memory_ends_the_segment(void)
 	rsm_memseg_import_handle_t import = connect_to(publish(create(address, 4 * page)), 0600);
 
 	require(munmap(address + 2 * page, page), 0);
-	expect(close_result(import), RSMERR_CONN_ABORTED);
+	expect(close_result_in_the_end(import), RSMERR_CONN_ABORTED);
 }
 
 static void losing_unpublished_memory_forbids_to_publish(void)
@@ -346,7 +358,7 @@ static void many_segments_come_and_go(void)
 {
 	int before = descriptors(), i;
 
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 100; i++) {
 		struct pair p = pair();
 
 		*p.mapping = 1;

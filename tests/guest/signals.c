@@ -8,9 +8,7 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define post	rsm_intr_signal_post
 #define wait_ms	rsm_intr_signal_wait
