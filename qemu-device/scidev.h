@@ -95,6 +95,7 @@ struct SCIDev {
     MemoryRegion backing[SCIDEV_BACKINGS];
     uint8_t *host[SCIDEV_BACKINGS];     /* `window_size` bytes each */
     GPtrArray *runs;            /* of SCIDevRun by offset: does not trap now */
+    bool render_queued;         /* `runs` will follow the entries soon */
     InboundPage *walk;          /* one granule's pages, for a commit */
     MemoryRegion status;        /* BAR 4 */
     uint8_t *status_host;

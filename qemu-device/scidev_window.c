@@ -17,6 +17,8 @@
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/rcu.h"
+#include "hw/core/cpu.h"
+#include "system/tcg.h"
 #include "scidev.h"
 #include "trace.h"
 
@@ -250,7 +252,7 @@ static void scidev_runs_diff(SCIDev *s, GPtrArray *kept, GArray *wanted)
     }
 }
 
-void scidev_window_update(SCIDev *s)
+static void scidev_window_render(SCIDev *s)
 {
     GPtrArray *runs = g_ptr_array_new();
     g_autoptr(GArray) wanted = g_array_new(false, true, sizeof(SCIDevRun));
@@ -273,6 +275,41 @@ void scidev_window_update(SCIDev *s)
     g_ptr_array_free(s->runs, true);
     s->runs = runs;
     memory_region_transaction_commit();
+}
+
+/* On a vCPU's thread, while no vCPU runs, with a reference to the device. */
+static void scidev_window_render_safe(CPUState *cpu, run_on_cpu_data data)
+{
+    SCIDev *s = data.host_ptr;
+
+    bql_lock();
+    s->render_queued = false;
+    if (s->runs) {
+        scidev_window_render(s);
+    }
+    object_unref(OBJECT(s));
+    bql_unlock();
+}
+
+/*
+ * TCG's TLB holds the number of a memory section, which is looked up in the
+ * newest topology: a vCPU that runs while the topology changes reaches a wrong
+ * device, until it has flushed its TLB.  (It was an EOI that did not reach the
+ * APIC.)  So under TCG the change waits until no vCPU runs; a commit's own vCPU
+ * makes it before its next instruction.  Until then a page that is newly
+ * mapped traps, which is slow, and one that was revoked is scratch memory.
+ */
+void scidev_window_update(SCIDev *s)
+{
+    if (!tcg_enabled()) {
+        scidev_window_render(s);
+    } else if (!s->render_queued) {
+        s->render_queued = true;
+        object_ref(OBJECT(s));
+        async_safe_run_on_cpu(current_cpu ?: first_cpu,
+                              scidev_window_render_safe,
+                              RUN_ON_CPU_HOST_PTR(s));
+    }
 }
 
 static void scidev_window_init_rom(SCIDev *s)
