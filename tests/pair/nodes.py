@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 """Nodes that die, come back, and change their drivers, while the other stays."""
+import os
 import pathlib
+import signal
 
 import pairlib
 from pairlib import PATH_ACTIVE, Shell, both_ways, same, storm, wait_for
 
 MARKER = 0x5707
+HALTED_S = 1    # long beside the milliseconds that unpublish takes
 
 
 def _boot_id(node):
@@ -65,6 +68,28 @@ def node_killed_and_restarted(victim, survivor):
         for line in ("fini 1", "unmap 1", "disconnect 1"):
             s.ok(line)
     same(_boot_id(survivor), boot_id, "boot id of the survivor")
+
+
+def unpublish_waits_for_a_halted_node(halted, exporting):
+    """A machine that stands still may go on storing: only its death lets go for it."""
+    for end in (signal.SIGCONT, signal.SIGKILL):
+        with Shell(exporting) as e:
+            with Shell(halted) as h:
+                e.publish(0, "400240")
+                h.load(0, exporting.number, "400240")
+                os.kill(halted.process()["pid"], signal.SIGSTOP)
+                try:
+                    e.send("unpublish 0")
+                    try:
+                        e.answer("unpublish 0", HALTED_S)
+                    except AssertionError:
+                        pass
+                    else:
+                        raise AssertionError("unpublish did not wait for the halted node")
+                finally:
+                    os.kill(halted.process()["pid"], end)
+                same(e.answer("unpublish 0")[0], 0, f"error of unpublish after {end.name}")
+            e.ok("destroy 0")
 
 
 def drivers_unloaded_and_loaded(changing, staying):
@@ -127,4 +152,5 @@ def drivers_replaced_as_by_reload(changing, staying):
 if __name__ == "__main__":
     pairlib.main(both_ways(
         drivers_unloaded_and_loaded, adapter_unbound_under_an_import,
-        drivers_replaced_as_by_reload, node_killed_and_restarted))
+        drivers_replaced_as_by_reload, unpublish_waits_for_a_halted_node,
+        node_killed_and_restarted))

@@ -12,6 +12,7 @@ LINES = [
     "100% %s %d %n \\n", "?", "the tenth and last",
 ]
 MARKER = 0x5707
+CROWD = 16
 
 
 def messages(out):
@@ -171,6 +172,25 @@ def signals_reach_every_importer_and_come_from_each(exporting, importing):
         e.fails("wait 0 100", pairlib.TIMEOUT)
 
 
+def many_connects_at_once_complete(exporting, importing):
+    with Shell(exporting) as e:
+        e.publish(0, "400008")
+        script = (f"for i in $(seq {CROWD}); do "
+                  f"printf 'connect 0 {exporting.number} 400008\\nmap 0 8192\\n' | rsmsh & "
+                  "done; wait")
+        out = importing.check("sh", "-c", script)
+        same(out.split(), ["0"] * 2 * CROWD, "errors of connects and maps")
+        e.ok("unpublish 0")
+
+
+def two_hundred_segments_come_and_go(exporting, importing):
+    with storm(importing, exporting, "400009", 4096, MARKER) as s:
+        out = exporting.check("reuse", "400009", "4096", "200", "0", f"{MARKER:x}", timeout=100)
+        same(out.strip(), "rounds 200 violations 0", "reuse")
+        counts = end_storm(s)
+        same((counts["connects"], counts["aborts"]), (200, 200), "connects and aborts of storm")
+
+
 if __name__ == "__main__":
     pairlib.main([
         *both_ways(rsmtest_passes_ten_lines, rsmtest_importer_waits_for_the_exporter),
@@ -180,5 +200,6 @@ if __name__ == "__main__":
         *both_ways(connect_without_being_in_the_list_fails, stores_arrive_and_loads_see_them,
                    exporter_killed_under_stores_aborts_the_import,
                    importer_killed_lets_the_exporter_go_on, n_posts_satisfy_n_waits,
-                   signals_reach_every_importer_and_come_from_each),
+                   signals_reach_every_importer_and_come_from_each,
+                   many_connects_at_once_complete, two_hundred_segments_come_and_go),
     ])
