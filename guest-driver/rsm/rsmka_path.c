@@ -133,11 +133,14 @@ static void rsmka_path_handshake(struct work_struct *work)
 static void rsmka_path_reset(struct rsmka_path *path, u32 state, u32 session, u32 incarnation,
 			     u32 peer_session)
 {
+	bool agreed;
+
 	spin_lock(&path->lock);
 	if (state != RSM_PATH_DOWN && READ_ONCE(path->controller->gone)) {
 		spin_unlock(&path->lock);
 		return;
 	}
+	agreed = path->state == RSM_PATH_ACTIVE;
 	path->state = state == RSM_PATH_DOWN ? RSM_PATH_GOING_DOWN : state;
 	path->epoch++;
 	path->session = session;
@@ -148,8 +151,10 @@ static void rsmka_path_reset(struct rsmka_path *path, u32 state, u32 session, u3
 	spin_unlock(&path->lock);
 	wake_up_all(&path->wait);
 
-	rsmka_shares_node_lost(path->controller, path->node);
-	rsmka_published_node_lost(path->controller, path->node);
+	if (agreed) {
+		rsmka_shares_node_lost(path->controller, path->node);
+		rsmka_published_node_lost(path->controller, path->node);
+	}
 
 	spin_lock(&path->lock);
 	if (path->state == RSM_PATH_GOING_DOWN)

@@ -68,7 +68,7 @@ static u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsign
 	struct vm_area_struct *vma;
 	u32 verdict;
 
-	mmap_assert_locked(mm);
+	lockdep_assert_held(&mm->mmap_lock);
 	while (start < end) {
 		vma = find_vma(mm, start);
 		if (!vma || vma->vm_start > start)

@@ -245,7 +245,7 @@ struct rsmka_share {
 	unsigned int users;		/* imports, connecting threads; rsmka_shares_lock */
 	struct list_head imports;	/* segments; rsmka_shares_lock */
 	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
-	wait_queue_head_t wait;		/* for the end of CONNECTING */
+	struct completion settled;	/* CONNECTING is over */
 
 	u32 key;
 	u32 node;

@@ -57,14 +57,14 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	INIT_LIST_HEAD(&share->imports);
 	INIT_LIST_HEAD(&share->local);
 	INIT_WORK(&share->reap, rsmka_share_reap);
-	init_waitqueue_head(&share->wait);
+	init_completion(&share->settled);
 	init_rwsem(&share->lock);
 	mutex_init(&share->map_mutex);
 
 	share->inode = rsmka_inode_new();
-	share->trash = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	share->trash = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (path)
-		share->path_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		share->path_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!share->inode || !share->trash || (path && !share->path_page)) {
 		rsmka_share_free(share);
 		return NULL;
@@ -223,7 +223,7 @@ static int rsmka_share_establish(struct rsmka_share *share)
 		rsmka_share_set_state(share, RSMKA_CONNECTED);
 	}
 	mutex_unlock(&rsmka_shares_lock);
-	wake_up_all(&share->wait);
+	complete_all(&share->settled);
 	return ret;
 }
 
@@ -243,16 +243,6 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	}
 	mutex_unlock(&rsmka_shares_lock);
 	return share;
-}
-
-static bool rsmka_share_connecting(struct rsmka_share *share)
-{
-	bool connecting;
-
-	down_read(&share->lock);
-	connecting = share->state == RSMKA_CONNECTING;
-	up_read(&share->lock);
-	return connecting;
 }
 
 /*
@@ -282,9 +272,7 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 		rsmka_share_free(fresh);
 		if (!share)
 			return RSMERR_CTLR_NOT_PRESENT;
-		ret = 0;
-		if (wait_event_interruptible(share->wait, !rsmka_share_connecting(share)))
-			ret = -EINTR;
+		ret = wait_for_completion_interruptible(&share->settled) ? -EINTR : 0;
 	}
 	if (ret)
 		rsmka_share_leave(share, NULL);
