@@ -10,16 +10,16 @@ _PLAN = re.compile(r"^1\.\.(\d+)\s*(?:#\s*skip\b.*)?", re.I)
 
 
 class Tally:
-    """Sums over programs; `failures` names what did not pass."""
+    """Sums over programs; `failures` has name and diagnostics of what did not pass."""
 
     def __init__(self):
         self.count = collections.Counter(passed=0, failed=0, skipped=0)
         self.failures = []
 
-    def add(self, outcome, name=""):
+    def add(self, outcome, name="", why=()):
         self.count[outcome] += 1
         if outcome == "failed":
-            self.failures.append(name)
+            self.failures.append((name, list(why)))
 
     def __str__(self):
         c = self.count
@@ -27,25 +27,28 @@ class Tally:
 
 
 def _points(text):
-    """Outcome and name of each TAP point, and the number planned (None: no plan)."""
-    points, plan = [], None
+    """Outcome, name and the comments before each TAP point, and the number planned."""
+    points, plan, why = [], None, []
     for line in text.splitlines():
-        if m := _PLAN.match(line):
+        if line.startswith("#"):
+            why.append(line)
+        elif m := _PLAN.match(line):
             plan = int(m[1])
         elif m := _POINT.match(line):
             marker = (m[3] or "").lower()
             bad = bool(m[1]) and marker != "todo"
             points.append(("skipped" if marker == "skip" else "failed" if bad else "passed",
-                           m[2].strip()))
+                           m[2].strip(), why))
+            why = []
     return points, plan
 
 
 def add_program(tally, name, result, text):
     """One program: RESULT is meson's word, TEXT what it printed."""
     points, plan = _points(text)
-    for outcome, point in points:
-        tally.add(outcome, f"{name}: {point}")
-    failed = any(outcome == "failed" for outcome, _ in points)
+    for outcome, point, why in points:
+        tally.add(outcome, f"{name}: {point}", why)
+    failed = any(outcome == "failed" for outcome, _, _ in points)
     if result in ("OK", "EXPECTEDFAIL"):
         if plan is not None and len(points) < plan:
             tally.add("failed", f"{name}: {len(points)} of {plan} planned tests reported")

@@ -8,7 +8,9 @@ down. See docs/testing.md.
 """
 import contextlib
 import os
+import pathlib
 import re
+import shutil
 import signal
 import sys
 import time
@@ -172,6 +174,17 @@ class TestLab(lab_module.Lab):
         return bad
 
 
+def _keep_logs(lab):
+    """Copy the nodes' logs to where they outlive the lab."""
+    dest = paths.LOGS / f"test-{pathlib.Path(sys.argv[0]).stem}"
+    shutil.rmtree(dest, ignore_errors=True)
+    for n in lab.nodes:
+        for log in n.dir.glob("*.log"):
+            (dest / n.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, dest / n.name)
+    _comment(f"logs of the nodes: {dest}")
+
+
 def _comment(text):
     for line in text.splitlines():
         print(f"# {line}")
@@ -199,6 +212,7 @@ def _run_one(number, name, function, *args):
 def _logs_are_clean(lab):
     bad = lab.bad_log_lines()
     if bad:
+        _keep_logs(lab)
         raise AssertionError("\n".join(bad[:40]))
 
 
@@ -232,6 +246,8 @@ def main(tests, nodes=2, argv=None):
         sys.stdout = tap
         print(f"1..{len(tests) + bool(nodes)}", flush=True)
         verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]
+        if nodes and False in verdicts:
+            _keep_logs(lab)
         if nodes:
             verdicts.append(_run_one(len(tests) + 1, "kernel_logs_stay_clean",
                                      _logs_are_clean, lab))

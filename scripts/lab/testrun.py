@@ -10,6 +10,8 @@ from . import host, image, kernel, paths, prepare, qemu, tap, ui
 # Quick ones first: a broken tree is known within seconds.
 SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "guest", "pair")
 
+DIAGNOSTICS = 20        # lines shown of what a failed test says
+
 
 def _meson(label, meson, builddir, args, tally, env=None):
     """Run `meson test`, show its lines, add what its log says to TALLY."""
@@ -33,8 +35,10 @@ def _meson(label, meson, builddir, args, tally, env=None):
     tap.add_meson_log(tally, log)
     if code and len(tally.failures) == before:
         tally.add("failed", f"{label}: meson test ended with status {code}")
-    for name in tally.failures[before:]:
+    for name, why in tally.failures[before:]:
         ui.say(f"FAILED {name} (log: {log.with_suffix('.txt')})")
+        for line in why[:DIAGNOSTICS]:
+            ui.say(f"  {line}")
 
 
 def _run_suite(suite, tally):
@@ -76,7 +80,7 @@ def main(args):
         except ui.Failure as e:
             ui.warn(str(e))
             tally.add("failed", f"{suite}: does not run")
-    for name in tally.failures:
+    for name, _ in tally.failures:
         ui.say(f"failed: {name}")
     ui.say(str(tally))
     return 1 if tally.failures or not tally.count["passed"] else 0

@@ -38,6 +38,12 @@ def a_program_that_stops_early_is_a_failure(_):
     assert _count("OK", "1..3\nok 1\n") == (1, 1, 0)
 
 
+def a_failure_keeps_what_was_said_before_it(_):
+    tally = tap.Tally()
+    tap.add_program(tally, "prog", "FAIL", "1..2\n# fine\nok 1 - a\n# broken\nnot ok 2 - b\n")
+    assert tally.failures == [("prog: b", ["# broken"])], tally.failures
+
+
 def log_scan_finds_kernel_trouble(_):
     for line in ("WARNING: CPU: 0 PID: 1 at x.c:3", "BUG: unable to handle page fault",
                  "Call Trace:", "BUG: KASAN: use-after-free", "Oops: 0002 [#1]",
@@ -97,6 +103,7 @@ if __name__ == "__main__":
     testlib.main([
         tap_points_are_counted,
         a_program_that_stops_early_is_a_failure,
+        a_failure_keeps_what_was_said_before_it,
         log_scan_finds_kernel_trouble,
         equal_inputs_give_equal_archives,
         shared_libraries_of_a_program_are_found,
