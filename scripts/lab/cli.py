@@ -13,7 +13,7 @@ EPILOG = """\
 from nothing to two nodes:
   rsmlab demo                    set up, build, boot, pass ten messages
   rsmlab up -n 2                 boot two nodes and leave them running
-  rsmlab exec 1 -- lspci         run a command in node 1
+  rsmlab exec 1 -- uname -a      run a command in node 1
   rsmlab console 2               the serial console of node 2 (Ctrl-] leaves)
   rsmlab reload                  rebuild the modules, replace them in the nodes
   rsmlab down                    end the nodes
