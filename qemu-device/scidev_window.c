@@ -366,13 +366,14 @@ bool scidev_window_init(SCIDev *s, Error **errp)
 }
 
 /*
- * The device is disabled, so no entry is mapped and no run is left.  The
- * regions stay until the device is finalized, but not one inside the other:
- * that would be a reference to the device.
+ * The device is disabled, no entry is mapped.  The regions stay until it is
+ * finalized, but not one inside the other: that would be a reference to it.
  */
 void scidev_window_exit(SCIDev *s)
 {
     if (s->runs) {
+        /* Under TCG aliases may be left.  No address space shows the BAR now. */
+        scidev_window_render(s);
         memory_region_del_subregion(&s->window, &s->trap);
         g_ptr_array_free(g_steal_pointer(&s->runs), true);
         g_clear_pointer(&s->walk, g_free);
