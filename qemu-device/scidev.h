@@ -161,8 +161,12 @@ bool scidev_window_map(SCIDev *s, unsigned index, SCIDevBacking backing,
                        const InboundPage *pages);
 /* The guest's accesses no longer reach the pages; the topology must follow. */
 void scidev_window_unmap(SCIDev *s, unsigned index);
-/* Make the memory topology follow the entries. */
-void scidev_window_update(SCIDev *s);
+
+/* scidev_runs.c */
+void scidev_runs_init(SCIDev *s);
+void scidev_runs_exit(SCIDev *s);
+/* Make the memory topology follow the entries; with TCG when no vCPU runs. */
+void scidev_runs_update(SCIDev *s);
 
 /* scidev_trap.c */
 extern const MemoryRegionOps scidev_trap_ops;

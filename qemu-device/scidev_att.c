@@ -169,7 +169,7 @@ void scidev_att_commit(SCIDev *s, uint32_t val)
     }
     s->att_failed = failed;
     trace_scidev_commit(s->node_id, first, count, s->att_expect, failed);
-    scidev_window_update(s);
+    scidev_runs_update(s);
 }
 
 /* Whether the entry holds a page of [first, end) of the node. */
@@ -202,7 +202,7 @@ void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
     }
     if (hits) {
         trace_scidev_revoke(s->node_id, node, first, count, hits, state);
-        scidev_window_update(s);
+        scidev_runs_update(s);
         scidev_slot_event(s, node);
     }
 }
