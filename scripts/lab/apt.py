@@ -17,17 +17,24 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MAX_AGE = 24 * 3600     # lists older than this are fetched again before use
 
 
+def _apt_get(*args):
+    done = subprocess.run(["apt-get", *args], capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
 def mirror():
     """The Debian mirror this host uses already, so that site policy holds."""
     if os.environ.get("RSMLAB_MIRROR"):
         return os.environ["RSMLAB_MIRROR"].rstrip("/")
-    done = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)",
-                           "Created-By: Packages", "Origin: Debian"],
-                          capture_output=True, text=True, check=False)
-    for site in done.stdout.split():
+    sites = _apt_get("indextargets", "--format", "$(SITE)", "Created-By: Packages",
+                     "Origin: Debian")
+    # Without lists apt does not know origins, but what it would fetch.
+    sites += re.findall(r"'(\S+/debian)/dists/\S+/InRelease'",
+                        " ".join(_apt_get("--print-uris", "update")))
+    for site in sites:
         if "security" not in site and site.startswith(("http://", "https://", "file:")):
             return site.rstrip("/")
-    return "http://deb.debian.org/debian"
+    raise ui.Failure("apt knows no Debian mirror here; name one, RSMLAB_MIRROR=http://HOST/debian")
 
 
 def _sources(suite):
