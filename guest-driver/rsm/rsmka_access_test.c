@@ -63,4 +63,5 @@ static struct kunit_suite rsmka_access_suite = {
 	.name = "rsmka_access",
 	.test_cases = rsmka_access_cases,
 };
+
 kunit_test_suite(rsmka_access_suite);

@@ -107,7 +107,8 @@ static int rsmka_ioctl_consume(struct file *file, struct rsmka_segment *seg,
 	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
 }
 
-#define RSMKA_IOCTL(cmd, flags, segment, call) [_IOC_NR(cmd)] = { cmd, flags, segment, call }
+#define RSMKA_IOCTL(number, flags, segment, call) \
+	[_IOC_NR(number)] = { number, flags, segment, call }
 
 static const struct rsmka_ioctl rsmka_ioctls[] = {
 	RSMKA_IOCTL(RSM_IOC_INFO, 0, false, rsmka_ioctl_info),

@@ -15,9 +15,10 @@
 #include "rsmka_path.h"
 
 LIST_HEAD(rsmka_controllers);
+/* The list and rsmka_node. */
 DEFINE_MUTEX(rsmka_controllers_lock);
 
-/* The same for all adapters, 0 while there is none; rsmka_controllers_lock to write. */
+/* The same for all adapters, 0 while there is none. */
 static u32 rsmka_node;
 
 u32 rsmka_local_node(void)

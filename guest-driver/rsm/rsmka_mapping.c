@@ -110,7 +110,7 @@ static bool rsmka_share_connected(struct rsmka_share *share)
 }
 
 /* For one more VMA of a remote segment.  Errors are those of mmap(2). */
-int rsmka_share_map(struct rsmka_share *share)
+static int rsmka_share_map(struct rsmka_share *share)
 {
 	int ret;
 

@@ -85,7 +85,7 @@ static u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsign
 static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 {
 	unsigned long start = pinned->start + (*done << PAGE_SHIFT);
-	unsigned long nr = min(pinned->nr_pages - *done, (unsigned long)RSMKA_PIN_BATCH);
+	unsigned long nr = min_t(unsigned long, pinned->nr_pages - *done, RSMKA_PIN_BATCH);
 	struct mm_struct *mm = pinned->mm;
 	u32 verdict;
 	long ret;
@@ -116,7 +116,7 @@ static void rsmka_unpin_pages(struct page **pages, unsigned long nr_pages)
 	unsigned long nr;
 
 	for (; nr_pages; pages += nr, nr_pages -= nr) {
-		nr = min(nr_pages, (unsigned long)RSMKA_PIN_BATCH);
+		nr = min_t(unsigned long, nr_pages, RSMKA_PIN_BATCH);
 		unpin_user_pages_dirty_lock(pages, nr, true);
 		cond_resched();
 	}

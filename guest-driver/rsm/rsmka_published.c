@@ -100,7 +100,7 @@ void rsmka_published_shut(struct rsmka_export *export)
 }
 
 /* The segment, with a reference, if it is published. */
-struct rsmka_segment *rsmka_published_find(u32 key)
+static struct rsmka_segment *rsmka_published_find(u32 key)
 {
 	struct rsmka_segment *seg;
 

@@ -218,7 +218,6 @@ void rsmka_published_release(u32 key);
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
 			  const struct rsmka_address *address);
 void rsmka_published_shut(struct rsmka_export *export);
-struct rsmka_segment *rsmka_published_find(u32 key);
 u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
@@ -298,7 +297,6 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct file *file,
 int rsmka_import_check(struct rsmka_segment *seg);
 int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma);
 
-int rsmka_share_map(struct rsmka_share *share);
 void rsmka_share_unmap_locked(struct rsmka_share *share);
 bool rsmka_share_intact(struct rsmka_share *share);
 

@@ -12,6 +12,7 @@
 
 #include "rsmka_path.h"
 
+/* The table; users, imports, state of all shares; all generation words. */
 DEFINE_MUTEX(rsmka_shares_lock);
 static DEFINE_HASHTABLE(rsmka_shares, 8);	/* connecting and connected */
 

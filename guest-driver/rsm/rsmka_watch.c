@@ -79,7 +79,7 @@ static bool rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long 
 	if (!mmget_not_zero(pinned->mm))
 		return false;
 	for (; intact && index < end; index += nr) {
-		nr = min(end - index, (unsigned long)RSMKA_WATCH_BATCH);
+		nr = min_t(unsigned long, end - index, RSMKA_WATCH_BATCH);
 		intact = rsmka_watch_same(pinned->mm, pinned->start + (index << PAGE_SHIFT),
 					  pinned->pages + index, nr);
 		cond_resched();
