@@ -113,7 +113,9 @@ struct rsmka_controller *rsmka_controller_register(const char *type, unsigned in
 						   void *adapter);
 /*
  * The adapter goes away: imports over it are force-disconnected, exports over
- * it unpublished.  On return no op is running and none will be called.
+ * it unpublished.  On return no op is running and none will be called.  Before
+ * it calls this, the adapter stops its events and lets send() fail, so that
+ * nobody sleeps in it.
  */
 void rsmka_controller_unregister(struct rsmka_controller *controller);
 
