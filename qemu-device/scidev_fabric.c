@@ -30,7 +30,7 @@ const FabricPeer *scidev_peer(SCIDev *s, unsigned node, uint32_t incarnation)
     }
     peer = fabric_peer(s->fabric, node);
     /* It may have left this incarnation, the message being on its way. */
-    if (!peer || peer->incarnation != incarnation ||
+    if (!peer || !peer->linked || peer->incarnation != incarnation ||
         qatomic_load_acquire(&peer->page->incarnation) != incarnation) {
         return NULL;
     }
@@ -39,10 +39,15 @@ const FabricPeer *scidev_peer(SCIDev *s, unsigned node, uint32_t incarnation)
 
 static void scidev_slot_update(SCIDev *s, const FabricPeer *peer)
 {
-    bool up = scidev_enabled(s) && peer->incarnation;
+    uint32_t link = SCI_LINK_PRESENT;
 
-    scidev_slot_set(s, peer->node, up ? SCI_LINK_UP : SCI_LINK_PRESENT,
-                    up ? peer->incarnation : 0, peer->n_lines);
+    if (!peer->linked) {
+        link = SCI_LINK_DOWN;
+    } else if (scidev_enabled(s) && peer->incarnation) {
+        link = SCI_LINK_UP;
+    }
+    scidev_slot_set(s, peer->node, link,
+                    link == SCI_LINK_UP ? peer->incarnation : 0, peer->n_lines);
 }
 
 void scidev_slots_refresh(SCIDev *s)
@@ -73,6 +78,16 @@ static void scidev_peer_state(void *opaque, const FabricPeer *peer)
 
     trace_scidev_peer_state(s->node_id, peer->node, peer->incarnation);
     scidev_att_revoke(s, peer->node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
+    scidev_slot_update(s, peer);
+}
+
+static void scidev_peer_link(void *opaque, const FabricPeer *peer)
+{
+    SCIDev *s = opaque;
+
+    if (!peer->linked) {
+        scidev_att_revoke(s, peer->node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
+    }
     scidev_slot_update(s, peer);
 }
 
@@ -109,6 +124,7 @@ static void scidev_fabric_report(void *opaque, const char *message)
 static const FabricOps scidev_fabric_ops = {
     .peer_present = scidev_peer_present,
     .peer_state = scidev_peer_state,
+    .peer_link = scidev_peer_link,
     .peer_gone = scidev_peer_gone,
     .peer_invalidate = scidev_peer_invalidate,
     .settled = scidev_fabric_settled,

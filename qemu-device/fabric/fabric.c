@@ -5,6 +5,8 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <string.h>
+
 #include "internal.h"
 
 typedef struct FabricSource {
@@ -221,6 +223,7 @@ Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops,
     f->opaque = opaque;
     f->node = config->node;
     f->dir = g_strdup(config->dir);
+    memcpy(f->closed, config->closed, sizeof(f->closed));
     f->dir_fd = f->lock_fd = f->listen_fd = f->page_fd = -1;
     f->links = g_ptr_array_new();
     g_queue_init(&f->reports);

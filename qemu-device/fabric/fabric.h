@@ -8,12 +8,16 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
+ * A node has one port for each other node.  The link to a peer is up while the
+ * ports at both ends are open; while it is not, neither maps anything of the
+ * other.  They go on talking: of their state, invalidations, and their ports.
+ *
  * Threads: no function locks.  Every call, and every dispatch of the
  * GMainContext given at creation, must be serialised by the caller (in QEMU:
  * the big lock).  Callbacks are never invoked from inside fabric_new(),
- * fabric_ring(), fabric_enable(), fabric_disable() or fabric_invalidate();
- * they come from the main context and from fabric_settle().  A callback may
- * call anything but fabric_settle() and fabric_free().
+ * fabric_ring(), fabric_enable(), fabric_disable(), fabric_invalidate() or
+ * fabric_set_port(); they come from the main context and from fabric_settle().
+ * A callback may call anything but fabric_settle() and fabric_free().
  */
 #ifndef FABRIC_H
 #define FABRIC_H
@@ -61,6 +65,7 @@ typedef struct FabricPage {
 typedef struct FabricPeer {
     unsigned node;
     uint32_t incarnation;       /* 0 = its adapter is not enabled */
+    bool linked;                /* both ports are open: it may be mapped */
     const FabricPage *page;
     unsigned n_ram;
     FabricRam ram[FABRIC_RAM_MAX];
@@ -77,6 +82,11 @@ typedef struct FabricOps {
      * old incarnation may be mapped any more: the fabric then acknowledges.
      */
     void (*peer_state)(void *opaque, const FabricPeer *peer);
+    /*
+     * peer->linked has changed.  On return nothing of the peer may be mapped
+     * if it is not linked: the fabric then acknowledges.
+     */
+    void (*peer_link)(void *opaque, const FabricPeer *peer);
     /* It left or was dropped.  On return no use of it may remain. */
     void (*peer_gone)(void *opaque, const FabricPeer *peer);
     /*
@@ -106,6 +116,7 @@ typedef struct FabricConfig {
     FabricRam ram[FABRIC_RAM_MAX];
     unsigned n_lines;           /* 1..FABRIC_LINES_MAX */
     const int *lines;           /* eventfds, non-blocking; stay the caller's */
+    bool closed[FABRIC_NODE_MAX + 1];   /* ports, by node, that start closed */
     GMainContext *context;      /* NULL = the default context */
 } FabricConfig;
 
@@ -150,6 +161,15 @@ void fabric_disable(Fabric *fabric);
  * page 2^36 is cut off.
  */
 void fabric_invalidate(Fabric *fabric, uint64_t first, uint64_t count);
+
+/*
+ * fabric_set_port: open or close this node's port to another node, whether
+ * that is present or not.  It stays so until the next call, whatever becomes
+ * of that node.  To close it, the caller first unmaps all that it has mapped
+ * of the node; on return peer->linked is false, without a callback.  A link
+ * that comes up is reported by peer_link(), once the peer has acknowledged.
+ */
+void fabric_set_port(Fabric *fabric, unsigned node, bool open);
 
 /* Whether a request still waits for a peer; true until settled() is called. */
 bool fabric_busy(const Fabric *fabric);

@@ -2,8 +2,8 @@
 /*
  * What the parts of the fabric share.  From the bottom up: directory.c (lock,
  * sockets), link.c (one connection: queue, packets), peer.c (what a HELLO
- * brings), member.c (who is a peer), request.c (what a message does), fabric.c
- * (API and event loop).
+ * brings), member.c (who is a peer), port.c (whether its link is up), request.c
+ * (what a message does), fabric.c (API and event loop).
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -52,6 +52,10 @@ typedef struct FabricLink {
     bool linger;            /* LINK_LEAVING: may hold mappings until closed */
     bool owes;              /* LINK_LEAVING: we wait for that */
     uint32_t told;          /* our incarnation as the other side will know it */
+    bool closed;            /* our port as the other side will know it */
+    bool port_asked;        /* ... once it has acknowledged port_seq */
+    uint32_t port_seq;
+    bool peer_closed;       /* the port of the other side, as it says */
 
     unsigned node;          /* 0 = unknown */
     uint32_t session;
@@ -88,6 +92,7 @@ struct Fabric {
     FabricPeer self;
     GPtrArray *links;       /* every FabricLink */
     FabricLink *peers[FABRIC_NODE_MAX + 1];     /* LINK_PEER, by node */
+    bool closed[FABRIC_NODE_MAX + 1];   /* our ports as they should be */
 
     bool waiting;           /* busy; cleared just before settled() */
     bool serving;           /* inside fabric_serve() and callbacks */
@@ -150,6 +155,17 @@ void fabric_link_admit(FabricLink *link);
 void fabric_peer_begin(FabricLink *link);
 /* Lets go of the links that have ended or failed; the only place that does. */
 void fabric_reap(Fabric *f);
+
+/* port.c */
+/* Before peer_present(): peer.linked, without a callback. */
+void fabric_port_begin(FabricLink *link);
+/* Says what our port is, if that is news and nothing older is on its way. */
+void fabric_port_tell(FabricLink *link);
+/* The other side has said what its port is, or acknowledged ours. */
+void fabric_port_heard(FabricLink *link, bool closed);
+void fabric_port_acknowledged(FabricLink *link);
+/* The other side maps nothing of ours and will not, until it hears from us. */
+bool fabric_port_cut(const FabricLink *link);
 
 /* request.c */
 void fabric_say_hello(FabricLink *link);

@@ -20,6 +20,7 @@ void fabric_peer_begin(FabricLink *link)
     f->peers[link->node] = link;
     /* Our HELLO is out: see link_answered() of the other side. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    fabric_port_begin(link);
     f->ops->peer_present(f->opaque, &link->peer);
     if (link->told != f->self.incarnation) {
         FabricMessage msg = {
@@ -29,6 +30,7 @@ void fabric_peer_begin(FabricLink *link)
 
         fabric_link_request(link, &msg, false);
     }
+    fabric_port_tell(link);
     unpark(f, link->node);
 }
 

@@ -205,6 +205,7 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
     }
     if (!fault) {
         f->self.node = config->node;
+        f->self.linked = true;
         f->self.n_ram = config->n_ram;
         f->self.n_lines = config->n_lines;
         memcpy(f->self.lines, config->lines, config->n_lines * sizeof(int));

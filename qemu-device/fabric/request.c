@@ -21,6 +21,7 @@ void fabric_say_hello(FabricLink *link)
             .incarnation = f->self.incarnation,
             .n_lines = f->self.n_lines,
             .n_ram = f->self.n_ram,
+            .closed = f->closed[link->node],
         },
     };
 
@@ -28,6 +29,7 @@ void fabric_say_hello(FabricLink *link)
         msg.hello.ram[i] = f->self.ram[i];
     }
     link->told = f->self.incarnation;
+    link->closed = msg.hello.closed;
     fabric_link_send(link, &msg);
 }
 
@@ -70,7 +72,12 @@ void fabric_request(Fabric *f, FabricMessage *msg, bool wait)
 
         if (link->state == LINK_PEER ||
             (link->state == LINK_DIALLED && link_answered(link))) {
-            fabric_link_request(link, msg, wait);
+            bool cut = fabric_port_cut(link);
+
+            /* A stopped peer must not be buried in what does not concern it. */
+            if (!cut || msg->type != FABRIC_INVALIDATE) {
+                fabric_link_request(link, msg, wait && !cut);
+            }
         } else if (link->state == LINK_LEAVING && wait) {
             link->owes = true;
         }
@@ -98,6 +105,7 @@ static void link_hello(FabricLink *link, const FabricHello *hello,
     }
     link->deadline = 0;
     link->session = hello->session;
+    link->peer_closed = hello->closed;
     link->last = hello->incarnation ? hello->incarnation : hello->session;
     fabric_link_admit(link);
 }
@@ -130,6 +138,7 @@ static void link_acknowledged(FabricLink *link, uint32_t seq)
                                                link->acked + 1));
     } else {
         link->acked = seq;
+        fabric_port_acknowledged(link);
     }
 }
 
@@ -146,7 +155,7 @@ static void link_message(FabricLink *link, const FabricMessage *msg,
                                                peer ? "after" : "before"));
         return;
     }
-    if (msg->type == FABRIC_STATE || msg->type == FABRIC_INVALIDATE) {
+    if (msg->type != FABRIC_HELLO && msg->type != FABRIC_ACK) {
         if (msg->seq != link->received + 1) {
             fabric_link_fail(link, g_strdup_printf("request %u instead of %u",
                                                    msg->seq,
@@ -165,6 +174,10 @@ static void link_message(FabricLink *link, const FabricMessage *msg,
     case FABRIC_INVALIDATE:
         f->ops->peer_invalidate(f->opaque, &link->peer, msg->invalidate.first,
                                 msg->invalidate.count);
+        link_acknowledge(link);
+        break;
+    case FABRIC_PORT:
+        fabric_port_heard(link, msg->port.closed);
         link_acknowledge(link);
         break;
     case FABRIC_ACK:

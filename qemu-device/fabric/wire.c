@@ -21,6 +21,8 @@ static size_t fabric_wire_length(unsigned type)
         return sizeof(FabricWireInvalidate);
     case FABRIC_ACK:
         return sizeof(FabricWireHeader);
+    case FABRIC_PORT:
+        return sizeof(FabricWirePort);
     default:
         return 0;
     }
@@ -33,6 +35,7 @@ static void fabric_hello_encode(const FabricHello *hello, FabricWireHello *wire)
     wire->incarnation = GUINT32_TO_LE(hello->incarnation);
     wire->n_lines = GUINT32_TO_LE(hello->n_lines);
     wire->n_ram = GUINT32_TO_LE(hello->n_ram);
+    wire->closed = GUINT32_TO_LE(hello->closed);
     for (unsigned i = 0; i < hello->n_ram; i++) {
         wire->ram[i].guest_base = GUINT64_TO_LE(hello->ram[i].guest_base);
         wire->ram[i].size = GUINT64_TO_LE(hello->ram[i].size);
@@ -47,6 +50,7 @@ size_t fabric_wire_encode(const FabricMessage *msg, void *data)
         FabricWireHello hello;
         FabricWireState state;
         FabricWireInvalidate invalidate;
+        FabricWirePort port;
     } wire = { 0 };
     size_t length = fabric_wire_length(msg->type);
 
@@ -65,6 +69,9 @@ size_t fabric_wire_encode(const FabricMessage *msg, void *data)
     case FABRIC_INVALIDATE:
         wire.invalidate.first = GUINT64_TO_LE(msg->invalidate.first);
         wire.invalidate.count = GUINT64_TO_LE(msg->invalidate.count);
+        break;
+    case FABRIC_PORT:
+        wire.port.closed = GUINT32_TO_LE(msg->port.closed);
         break;
     default:
         break;
@@ -122,6 +129,7 @@ static char *fabric_hello_decode(const void *data, unsigned n_fds,
     hello->incarnation = GUINT32_FROM_LE(wire.incarnation);
     hello->n_lines = GUINT32_FROM_LE(wire.n_lines);
     hello->n_ram = GUINT32_FROM_LE(wire.n_ram);
+    hello->closed = wire.closed != 0;
     for (unsigned i = 0; i < FABRIC_RAM_MAX; i++) {
         if (i >= hello->n_ram &&
             memcmp(&wire.ram[i], &none, sizeof(none)) != 0) {
@@ -150,8 +158,9 @@ static char *fabric_hello_decode(const void *data, unsigned n_fds,
         return g_strdup_printf("%u doorbell lines, not 1..%u", hello->n_lines,
                                FABRIC_LINES_MAX);
     }
-    if (wire.reserved != 0) {
-        return g_strdup("reserved field of HELLO is not 0");
+    if (GUINT32_FROM_LE(wire.closed) > 1) {
+        return g_strdup_printf("HELLO of a port in state %u",
+                               GUINT32_FROM_LE(wire.closed));
     }
     fault = fabric_ram_fault(hello->ram, hello->n_ram);
     if (fault) {
@@ -190,6 +199,19 @@ static char *fabric_invalidate_decode(const void *data, FabricMessage *msg)
     }
     msg->invalidate.first = first;
     msg->invalidate.count = count;
+    return NULL;
+}
+
+static char *fabric_port_decode(const void *data, FabricMessage *msg)
+{
+    FabricWirePort wire;
+
+    memcpy(&wire, data, sizeof(wire));
+    if (GUINT32_FROM_LE(wire.closed) > 1 || wire.reserved != 0) {
+        return g_strdup_printf("PORT in state %u, or its reserved field is "
+                               "not 0", GUINT32_FROM_LE(wire.closed));
+    }
+    msg->port.closed = wire.closed != 0;
     return NULL;
 }
 
@@ -247,6 +269,8 @@ char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds,
         return fabric_state_decode(data, msg);
     case FABRIC_INVALIDATE:
         return fabric_invalidate_decode(data, msg);
+    case FABRIC_PORT:
+        return fabric_port_decode(data, msg);
     default:
         return NULL;
     }

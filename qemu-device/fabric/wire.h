@@ -12,12 +12,13 @@
 #include "fabric.h"
 
 #define FABRIC_WIRE_MAGIC   0x46494353u /* "SCIF" */
-#define FABRIC_WIRE_VERSION 1
+#define FABRIC_WIRE_VERSION 2
 
 #define FABRIC_HELLO        1
 #define FABRIC_STATE        2
 #define FABRIC_INVALIDATE   3
 #define FABRIC_ACK          4
+#define FABRIC_PORT         5
 
 /* SCI pages of a node: 48-bit offsets, pages of 4 KiB */
 #define FABRIC_SCI_PAGES    (UINT64_C(1) << 36)
@@ -46,7 +47,7 @@ typedef struct FabricWireHello {
     uint32_t incarnation;
     uint32_t n_lines;
     uint32_t n_ram;
-    uint32_t reserved;
+    uint32_t closed;
     FabricWireRam ram[FABRIC_RAM_MAX];
 } FabricWireHello;
 
@@ -62,12 +63,19 @@ typedef struct FabricWireInvalidate {
     uint64_t count;
 } FabricWireInvalidate;
 
+typedef struct FabricWirePort {
+    FabricWireHeader header;
+    uint32_t closed;
+    uint32_t reserved;
+} FabricWirePort;
+
 #define FABRIC_WIRE_MAX     sizeof(FabricWireHello)
 
 _Static_assert(sizeof(FabricWireHeader) == 16, "header is on the wire");
 _Static_assert(sizeof(FabricWireHello) == 232, "HELLO is on the wire");
 _Static_assert(sizeof(FabricWireState) == 24, "STATE is on the wire");
 _Static_assert(sizeof(FabricWireInvalidate) == 32, "INVALIDATE is on the wire");
+_Static_assert(sizeof(FabricWirePort) == 24, "PORT is on the wire");
 _Static_assert(sizeof(FabricPage) == 40, "the control page is shared");
 
 typedef struct FabricHello {
@@ -76,6 +84,7 @@ typedef struct FabricHello {
     uint32_t incarnation;
     unsigned n_lines;
     unsigned n_ram;
+    bool closed;                    /* the sender's port to the receiver */
     FabricRam ram[FABRIC_RAM_MAX];  /* without descriptors and mappings */
 } FabricHello;
 
@@ -91,6 +100,9 @@ typedef struct FabricMessage {
             uint64_t first;
             uint64_t count;
         } invalidate;
+        struct {
+            bool closed;
+        } port;
     };
 } FabricMessage;
 

@@ -90,6 +90,11 @@ static void on_state(void *opaque, const FabricPeer *peer)
 	node_event(opaque, "state %u %u", peer->node, peer->incarnation);
 }
 
+static void on_link(void *opaque, const FabricPeer *peer)
+{
+	node_event(opaque, "link %u %s", peer->node, peer->linked ? "up" : "down");
+}
+
 static void on_gone(void *opaque, const FabricPeer *peer)
 {
 	node_event(opaque, "gone %u", peer->node);
@@ -116,6 +121,7 @@ static void on_report(void *opaque, const char *message)
 static const FabricOps node_ops = {
 	.peer_present = on_present,
 	.peer_state = on_state,
+	.peer_link = on_link,
 	.peer_gone = on_gone,
 	.peer_invalidate = on_invalidate,
 	.settled = on_settled,
@@ -132,7 +138,8 @@ static void node_free(struct node *node)
 	g_free(node);
 }
 
-struct node *node_new(const char *dir, unsigned int id, GMainContext *context, GError **error)
+static struct node *node_create(const char *dir, unsigned int id, GMainContext *context,
+				unsigned int closed, GError **error)
 {
 	struct node *node = g_new0(struct node, 1);
 	FabricConfig config = {
@@ -144,6 +151,7 @@ struct node *node_new(const char *dir, unsigned int id, GMainContext *context, G
 		.context = context,
 	};
 
+	config.closed[closed] = closed != 0;
 	node->id = id;
 	node->log = g_string_new(NULL);
 	node->ram_fd = test_ram_new(NODE_RAM_SIZE);
@@ -166,10 +174,20 @@ struct node *node_new(const char *dir, unsigned int id, GMainContext *context, G
 	return node;
 }
 
+struct node *node_new(const char *dir, unsigned int id, GMainContext *context, GError **error)
+{
+	return node_create(dir, id, context, 0, error);
+}
+
 struct node *node_start(const char *dir, unsigned int id)
 {
+	return node_start_closed(dir, id, 0);
+}
+
+struct node *node_start_closed(const char *dir, unsigned int id, unsigned int closed)
+{
 	GError *error = NULL;
-	struct node *node = node_new(dir, id, NULL, &error);
+	struct node *node = node_create(dir, id, NULL, closed, &error);
 
 	g_assert_no_error(error);
 	return node;
@@ -268,6 +286,10 @@ static bool child_command(struct node *node, const char *line)
 		fabric_disable(node->fabric);
 	else if (sscanf(line, "invalidate %" SCNu64 " %" SCNu64, &first, &count) == 2)
 		fabric_invalidate(node->fabric, first, count);
+	else if (sscanf(line, "close %u", &ms) == 1)
+		fabric_set_port(node->fabric, ms, false);
+	else if (sscanf(line, "open %u", &ms) == 1)
+		fabric_set_port(node->fabric, ms, true);
 	else if (sscanf(line, "settle %u", &ms) == 1)
 		printf("settle %s\n", fabric_settle(node->fabric, ms) ? "done" : "late");
 	else

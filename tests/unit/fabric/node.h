@@ -45,10 +45,12 @@ int test_line_new(void);
 /* @context NULL: the default context, which wait_until() serves. */
 struct node *node_new(const char *dir, unsigned int id, GMainContext *context, GError **error);
 struct node *node_start(const char *dir, unsigned int id);
+/* Its port to node @closed is closed from the beginning. */
+struct node *node_start_closed(const char *dir, unsigned int id, unsigned int closed);
 void node_stop(struct node *node);
 
 struct child *child_start(const char *dir, unsigned int id);
-/* Commands: enable, disable, invalidate FIRST COUNT, settle MS, quit. */
+/* Commands: enable, disable, invalidate FIRST COUNT, open|close NODE, settle MS, quit. */
 void child_tell(struct child *child, const char *command);
 void child_kill(struct child *child);
 void child_stop(struct child *child);

@@ -69,9 +69,10 @@ CHANGE(short_header, h->size = 15)
 CHANGE(header_only, h->size = 16)
 CHANGE(one_byte_short, h->size--)
 CHANGE(wrong_magic, h->wire.header.magic ^= 1)
-CHANGE(wrong_version, h->wire.header.version = GUINT16_TO_LE(2))
+CHANGE(older_version, h->wire.header.version = GUINT16_TO_LE(1))
+CHANGE(newer_version, h->wire.header.version = GUINT16_TO_LE(3))
 CHANGE(type_0, h->wire.header.type = 0)
-CHANGE(type_5, h->wire.header.type = GUINT16_TO_LE(5))
+CHANGE(type_6, h->wire.header.type = GUINT16_TO_LE(6))
 CHANGE(wrong_length, h->wire.header.length = GUINT32_TO_LE(231))
 CHANGE(sequence_number, h->wire.header.seq = GUINT32_TO_LE(1))
 CHANGE(node_0, h->wire.node = 0)
@@ -85,7 +86,7 @@ CHANGE(lines_2_31, h->wire.n_lines = GUINT32_TO_LE(0x80000000))
 CHANGE(no_ram, { h->wire.n_ram = 0; memset(h->wire.ram, 0, sizeof(h->wire.ram)); })
 CHANGE(ram_9, h->wire.n_ram = GUINT32_TO_LE(9))
 CHANGE(ram_2_31, h->wire.n_ram = GUINT32_TO_LE(0x80000000))
-CHANGE(reserved, h->wire.reserved = GUINT32_TO_LE(1))
+CHANGE(closed, h->wire.closed = GUINT32_TO_LE(2))
 CHANGE(ram_uncounted, h->wire.ram[7].size = 1)
 CHANGE(ram_base_odd, h->wire.ram[1].guest_base = GUINT64_TO_LE(0x100800))
 CHANGE(ram_size_odd, h->wire.ram[0].size = GUINT64_TO_LE(RAW_RAM_SIZE - 1))
@@ -120,9 +121,10 @@ static const struct fault faults[] = {
 	{ "header_only", header_only, "message of type 1 has 16 bytes" },
 	{ "one_byte_short", one_byte_short, "message of type 1 has 231 bytes" },
 	{ "wrong_magic", wrong_magic, "a packet of 232 bytes that is not of this protocol" },
-	{ "wrong_version", wrong_version, "it speaks version 2" },
+	{ "older_version", older_version, "it speaks version 1" },
+	{ "newer_version", newer_version, "it speaks version 3" },
 	{ "type_0", type_0, "message of unknown type 0" },
-	{ "type_5", type_5, "message of unknown type 5" },
+	{ "type_6", type_6, "message of unknown type 6" },
 	{ "wrong_length", wrong_length, "message of type 1 has 232 bytes and says 231" },
 	{ "sequence_number", sequence_number, "HELLO with a sequence number" },
 	{ "node_0", node_0, "node id 0" },
@@ -136,7 +138,7 @@ static const struct fault faults[] = {
 	{ "no_ram", no_ram, "0 RAM ranges" },
 	{ "ram_9", ram_9, "9 RAM ranges" },
 	{ "ram_2_31", ram_2_31, "2147483648 RAM ranges" },
-	{ "reserved", reserved, "reserved field of HELLO" },
+	{ "closed", closed, "HELLO of a port in state 2" },
 	{ "ram_uncounted", ram_uncounted, "RAM range 7 is not counted" },
 	{ "ram_base_odd", ram_base_odd, "RAM range 1 is not made of pages" },
 	{ "ram_size_odd", ram_size_odd, "RAM range 0 is not made of pages" },

@@ -137,6 +137,39 @@ static void invalidate_short(int fd)
 	send_bytes(fd, FABRIC_INVALIDATE, sizeof(FabricWireInvalidate) - 1, 0, 'S');
 }
 
+static void send_port(int fd, uint32_t seq, bool closed)
+{
+	FabricMessage msg = { .type = FABRIC_PORT, .seq = seq, .port.closed = closed };
+
+	raw_send_message(fd, &msg);
+}
+
+static void port_open_twice(int fd)
+{
+	send_port(fd, 1, false);
+}
+
+static void port_closed_twice(int fd)
+{
+	send_port(fd, 1, true);
+	send_port(fd, 2, true);
+}
+
+static void port_half_open(int fd)
+{
+	send_bytes(fd, FABRIC_PORT, sizeof(FabricWirePort), 16, 2);
+}
+
+static void port_reserved(int fd)
+{
+	send_bytes(fd, FABRIC_PORT, sizeof(FabricWirePort), 20, 1);
+}
+
+static void port_out_of_sequence(int fd)
+{
+	send_port(fd, 2, true);
+}
+
 static void garbage(int fd)
 {
 	raw_send(fd, "GET / HTTP/1.1\r\n\r\n", 18, NULL, 0);
@@ -157,6 +190,11 @@ static const struct rule rules[] = {
 	{ "state_reserved", state_reserved, "reserved field of STATE" },
 	{ "state_long", state_long, "message of type 2 has 25 bytes" },
 	{ "invalidate_short", invalidate_short, "message of type 3 has 31 bytes" },
+	{ "port_open_twice", port_open_twice, "PORT says open twice" },
+	{ "port_closed_twice", port_closed_twice, "PORT says closed twice" },
+	{ "port_half_open", port_half_open, "PORT in state 2" },
+	{ "port_reserved", port_reserved, "its reserved field is not 0" },
+	{ "port_out_of_sequence", port_out_of_sequence, "request 2 instead of 1" },
 	{ "garbage", garbage, "a packet of 18 bytes that is not of this protocol" },
 };
 
