@@ -82,6 +82,10 @@ static bool scidev_check_properties(SCIDev *s, Error **errp)
                           "Each line is an interrupt vector of this node.\n");
         return false;
     }
+    if (test_bit(s->node_id, s->links_down)) {
+        error_setg(errp, "property 'links-down' names the node itself");
+        return false;
+    }
     if (qemu_real_host_page_size() != SCI_PAGE_SIZE) {
         error_setg(errp, "the host must have pages of %d bytes", SCI_PAGE_SIZE);
         return false;
@@ -188,6 +192,11 @@ static void scidev_realize(PCIDevice *pdev, Error **errp)
     scidev_warn(s);
 }
 
+static void scidev_instance_init(Object *obj)
+{
+    scidev_link_init(SCIDEV(obj));
+}
+
 static void scidev_instance_finalize(Object *obj)
 {
     scidev_window_finalize(SCIDEV(obj));
@@ -215,6 +224,7 @@ static void scidev_class_init(ObjectClass *klass, SCIDevClassData *data)
     rc->phases.hold = scidev_reset_hold;
     dc->desc = "SCI adapter: memory shared between machines";
     device_class_set_props(dc, scidev_properties);
+    scidev_link_class_init(klass);
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
 }
 
@@ -222,6 +232,7 @@ static const TypeInfo scidev_info = {
     .name = TYPE_SCIDEV,
     .parent = TYPE_PCI_DEVICE,
     .instance_size = sizeof(SCIDev),
+    .instance_init = scidev_instance_init,
     .instance_finalize = scidev_instance_finalize,
     .class_init = scidev_class_init,
     .interfaces = (InterfaceInfo[]) {

@@ -11,6 +11,7 @@
 #ifndef HW_SCI_SCIDEV_H
 #define HW_SCI_SCIDEV_H
 
+#include "qemu/bitmap.h"
 #include "qemu/event_notifier.h"
 #include "qemu/notify.h"
 #include "hw/pci/pci_device.h"
@@ -57,11 +58,13 @@ typedef struct SCIDevLine {
 struct SCIDev {
     PCIDevice parent_obj;
 
-    /* Properties */
+    /* Properties; the last two may be set at any time */
     char *fabric_dir;
     uint32_t node_id;
     uint64_t window_size;
     uint32_t lines;
+    bool link;                  /* false takes all links down */
+    DECLARE_BITMAP(links_down, SCI_NODES);      /* by node; these are down */
 
     /* Guest-visible; scidev_reset() restores it to the spec's reset column */
     uint32_t control;
@@ -203,6 +206,14 @@ void scidev_slot_event(SCIDev *s, unsigned node);
 void scidev_error(SCIDev *s, uint32_t kind, unsigned node, const char *fmt, ...)
     G_GNUC_PRINTF(4, 5);
 
+/* scidev_link.c */
+void scidev_link_init(SCIDev *s);
+void scidev_link_class_init(ObjectClass *klass);
+/* Whether this node can have a link to @node. */
+bool scidev_link_check(const SCIDev *s, unsigned node, Error **errp);
+/* The ports as the properties want them; SCI_NODES elements. */
+void scidev_ports(const SCIDev *s, bool *closed);
+
 /* scidev_fabric.c */
 bool scidev_fabric_attach(SCIDev *s, Error **errp);
 void scidev_fabric_detach(SCIDev *s);
@@ -210,6 +221,7 @@ void scidev_enable(SCIDev *s);
 void scidev_disable(SCIDev *s);
 /* Disabled, and peers have unmapped our pages or had their time. */
 void scidev_fabric_quiesce(SCIDev *s);
+void scidev_slot_update(SCIDev *s, const FabricPeer *peer);
 /* Slots of all nodes from what the fabric knows. */
 void scidev_slots_refresh(SCIDev *s);
 /* The node, if it may be used as @incarnation; NULL otherwise. */

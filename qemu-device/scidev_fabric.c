@@ -37,7 +37,7 @@ const FabricPeer *scidev_peer(SCIDev *s, unsigned node, uint32_t incarnation)
     return peer;
 }
 
-static void scidev_slot_update(SCIDev *s, const FabricPeer *peer)
+void scidev_slot_update(SCIDev *s, const FabricPeer *peer)
 {
     uint32_t link = SCI_LINK_PRESENT;
 
@@ -85,6 +85,7 @@ static void scidev_peer_link(void *opaque, const FabricPeer *peer)
 {
     SCIDev *s = opaque;
 
+    trace_scidev_peer_link(s->node_id, peer->node, peer->linked);
     if (!peer->linked) {
         scidev_att_revoke(s, peer->node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
     }
@@ -152,6 +153,7 @@ bool scidev_fabric_attach(SCIDev *s, Error **errp)
     for (unsigned i = 0; i < s->n_lines; i++) {
         lines[i] = event_notifier_get_fd(&s->line[i].ring);
     }
+    scidev_ports(s, config.closed);
     s->fabric = fabric_new(&config, &scidev_fabric_ops, s, &gerror);
     if (!s->fabric) {
         error_setg(errp, "cannot join fabric '%s' as node %u: %s",

@@ -15,7 +15,7 @@ static struct dentry *sci_debugfs_root;
 static int sci_status_show(struct seq_file *m, void *unused)
 {
 	static const char * const kinds[SCI_ERROR_KINDS] = {
-		"register", "node", "line", "att", "inbound", "inval", "window",
+		"register", "node", "line", "att", "inbound", "inval", "window", "link",
 	};
 	struct sci_device *sd = m->private;
 	int i;

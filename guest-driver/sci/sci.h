@@ -41,7 +41,7 @@ static_assert(SCI_RING_PAGES % SCI_LEAF_ENTRIES == 0);
 
 #define SCI_RING_LINE		0	/* doorbell line */
 #define SCI_ACCESS_ROWS		4096
-#define SCI_ERROR_KINDS		7
+#define SCI_ERROR_KINDS		8
 static_assert(SCI_ERROR_ALL == (1 << SCI_ERROR_KINDS) - 1);
 
 static_assert(PAGE_SIZE == SCI_PAGE_SIZE);

@@ -63,7 +63,7 @@ typedef uint16_t sci_le16;
 #define SCI_REG_VERSION             0x000 /* RO  interface version */
 #define SCI_VERSION_MAJOR           0xffff0000u
 #define SCI_VERSION_MINOR           0x0000ffffu
-#define SCI_VERSION                 0x00010000u
+#define SCI_VERSION                 0x00010001u
 
 #define SCI_REG_FEATURES            0x004 /* RO  what this device can do */
 #define SCI_FEATURE_LOOPBACK        0x00000001u /* ATT entries may name the own node */
@@ -89,7 +89,8 @@ typedef uint16_t sci_le16;
 #define SCI_ERROR_INBOUND           0x00000010u /* bad inbound or access table set-up */
 #define SCI_ERROR_INVAL             0x00000020u /* bad range, or start while busy */
 #define SCI_ERROR_WINDOW            0x00000040u /* access to an unmapped part of the window */
-#define SCI_ERROR_ALL               0x0000007fu
+#define SCI_ERROR_LINK              0x00000080u /* a transmission failed and was repeated */
+#define SCI_ERROR_ALL               0x000000ffu
 
 #define SCI_REG_INT_CAUSE           0x018 /* RW1C  why vector 0 was raised */
 #define SCI_REG_INT_MASK            0x01c /* RW  1 = cause raises vector 0 */
@@ -255,7 +256,7 @@ struct sci_peer_slot {
 #define SCI_LINK_ABSENT             0   /* no such node in the fabric */
 #define SCI_LINK_PRESENT            1   /* the machine is there, its adapter is not enabled */
 #define SCI_LINK_UP                 2   /* both adapters enabled: may be mapped and rung */
-#define SCI_LINK_DOWN               3   /* taken down by an administrator or a fault */
+#define SCI_LINK_DOWN               3   /* the node is there; an administrator of one end took the link down */
 
 #ifdef __KERNEL__
 #define SCI_ASSERT(cond) static_assert(cond)
