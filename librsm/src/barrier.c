@@ -16,7 +16,7 @@
  * that follows.  The partner is the adapter, which raises the counts of the
  * path state, and the agent, which raises the generation word.
  */
-static void barrier_fence(void)
+void rsm_barrier_fence(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #if defined(__x86_64__)
@@ -24,7 +24,7 @@ static void barrier_fence(void)
 #endif
 }
 
-static bool barrier_aborted(rsm_memseg_import_handle_t import)
+bool rsm_barrier_aborted(rsm_memseg_import_handle_t import)
 {
 	return __atomic_load_n(import->generation_word, __ATOMIC_RELAXED) != import->generation;
 }
@@ -48,8 +48,8 @@ static int barrier_order(rsm_memseg_import_handle_t import, const struct rsm_bar
 {
 	struct rsm_path_state now;
 
-	barrier_fence();
-	if (barrier_aborted(import))
+	rsm_barrier_fence();
+	if (rsm_barrier_aborted(import))
 		return RSMERR_CONN_ABORTED;
 	if (!span->open)
 		return RSMERR_BARRIER_NOT_OPENED;
@@ -64,13 +64,35 @@ static int barrier_order(rsm_memseg_import_handle_t import, const struct rsm_bar
 	return barrier_ask(import, span, &now);
 }
 
+void rsm_span_open(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span)
+{
+	struct rsm_path_state now;
+
+	if (import->path) {
+		rsm_import_path_read(import, &now);
+		span->changes = now.changes;
+		span->errors = now.errors;
+	}
+	span->open = true;
+	/* The counts are read before the first access of the span. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+int rsm_span_close(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span)
+{
+	int ret = barrier_order(import, span);
+
+	span->open = false;
+	return ret;
+}
+
 int rsm_memseg_import_init_barrier(rsm_memseg_import_handle_t im_memseg, rsm_barrier_type_t type,
 				   rsmapi_barrier_t *barrier)
 {
 	struct rsm_barrier_span *span;
 
 	(void)type;
-	if (!im_memseg || im_memseg->segment.kind != RSM_SEGMENT_IMPORT)
+	if (!rsm_import_valid(im_memseg))
 		return RSMERR_BAD_SEG_HNDL;
 	if (!barrier)
 		return RSMERR_BAD_BARRIER_PTR;
@@ -80,7 +102,7 @@ int rsm_memseg_import_init_barrier(rsm_memseg_import_handle_t im_memseg, rsm_bar
 
 	pthread_mutex_lock(&im_memseg->segment.lock);
 	span->next = im_memseg->spans;
-	im_memseg->spans = span;
+	__atomic_store_n(&im_memseg->spans, span, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&im_memseg->segment.lock);
 
 	barrier->seg = im_memseg;
@@ -91,25 +113,11 @@ int rsm_memseg_import_init_barrier(rsm_memseg_import_handle_t im_memseg, rsm_bar
 
 int rsm_memseg_import_open_barrier(rsmapi_barrier_t *barrier)
 {
-	rsm_memseg_import_handle_t import;
-	struct rsm_barrier_span *span;
-	struct rsm_path_state now;
-
 	if (!barrier)
 		return RSMERR_BAD_BARRIER_PTR;
 	if (!barrier->seg)
 		return RSMERR_BARRIER_UNINITIALIZED;
-
-	import = barrier->seg;
-	span = barrier->privdata;
-	if (import->path) {
-		rsm_import_path_read(import, &now);
-		span->changes = now.changes;
-		span->errors = now.errors;
-	}
-	span->open = true;
-	/* The counts are read before the first access of the span. */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	rsm_span_open(barrier->seg, barrier->privdata);
 	return RSM_SUCCESS;
 }
 
@@ -124,17 +132,11 @@ int rsm_memseg_import_order_barrier(rsmapi_barrier_t *barrier)
 
 int rsm_memseg_import_close_barrier(rsmapi_barrier_t *barrier)
 {
-	struct rsm_barrier_span *span;
-	int ret;
-
 	if (!barrier)
 		return RSMERR_BAD_BARRIER_PTR;
 	if (!barrier->seg)
 		return RSMERR_BARRIER_UNINITIALIZED;
-	span = barrier->privdata;
-	ret = barrier_order(barrier->seg, span);
-	span->open = false;
-	return ret;
+	return rsm_span_close(barrier->seg, barrier->privdata);
 }
 
 int rsm_memseg_import_destroy_barrier(rsmapi_barrier_t *barrier)
@@ -151,7 +153,7 @@ int rsm_memseg_import_destroy_barrier(rsmapi_barrier_t *barrier)
 	pthread_mutex_lock(&import->segment.lock);
 	for (link = &import->spans; *link; link = &(*link)->next) {
 		if (*link == barrier->privdata) {
-			*link = (*link)->next;
+			__atomic_store_n(link, (*link)->next, __ATOMIC_RELAXED);
 			break;
 		}
 	}
@@ -159,5 +161,25 @@ int rsm_memseg_import_destroy_barrier(rsmapi_barrier_t *barrier)
 
 	free(barrier->privdata);
 	*barrier = (rsmapi_barrier_t){ 0 };
+	return RSM_SUCCESS;
+}
+
+int rsm_memseg_import_set_mode(rsm_memseg_import_handle_t im_memseg, rsm_barrier_mode_t mode)
+{
+	if (!rsm_import_valid(im_memseg))
+		return RSMERR_BAD_SEG_HNDL;
+	if (mode != RSM_BARRIER_MODE_EXPLICIT && mode != RSM_BARRIER_MODE_IMPLICIT)
+		return RSMERR_BAD_MODE;
+	__atomic_store_n(&im_memseg->mode, mode, __ATOMIC_RELAXED);
+	return RSM_SUCCESS;
+}
+
+int rsm_memseg_import_get_mode(rsm_memseg_import_handle_t im_memseg, rsm_barrier_mode_t *mode)
+{
+	if (!rsm_import_valid(im_memseg))
+		return RSMERR_BAD_SEG_HNDL;
+	if (!mode)
+		return RSMERR_BAD_ADDR;
+	*mode = __atomic_load_n(&im_memseg->mode, __ATOMIC_RELAXED);
 	return RSM_SUCCESS;
 }

@@ -95,6 +95,22 @@ int rsm_device_attach(int control)
 	return ret;
 }
 
+/* 0 while the node has no adapter. */
+int rsm_device_local_node(rsm_node_id_t *node)
+{
+	struct rsm_ioc_info info = { 0 };
+	int control, ret;
+
+	control = rsm_device_open_control();
+	if (control < 0)
+		return rsmerr_of_open(control);
+	ret = rsm_device_call(control, RSM_IOC_INFO, &info);
+	close(control);
+	if (!ret)
+		*node = info.local_node;
+	return rsmerr_of_call(ret);
+}
+
 /* The word of a segment; an open controller is proof of the mapping. */
 const __u16 *rsm_device_generation(__u32 segment)
 {

@@ -92,6 +92,8 @@ int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg)
 {
 	if (!export_valid(memseg))
 		return RSMERR_BAD_SEG_HNDL;
+	if (rsm_pollfd_held(&memseg->segment))
+		return RSMERR_POLLFD_IN_USE;
 	close(memseg->segment.fd);
 	pthread_mutex_destroy(&memseg->segment.lock);
 	free(memseg);
@@ -152,6 +154,8 @@ static int export_unpublish_locked(rsm_memseg_export_handle_t export)
 
 	if (!export->published)
 		return RSMERR_SEG_NOT_PUBLISHED;
+	if (rsm_pollfd_held(&export->segment))
+		return RSMERR_POLLFD_IN_USE;
 	ret = rsm_device_call(export->segment.fd, RSM_IOC_UNPUBLISH, &unpublish);
 	if (ret)
 		return rsmerr_of_call(ret);

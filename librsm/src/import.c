@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The importer's side of a segment: connect, map, unmap, disconnect.  Connect
- * also lays out what barriers watch: the generation word of the segment and
+ * The importer's side of a segment: connect and disconnect.  Connect also lays
+ * out what barriers watch: the generation word of the segment and
  * the state of the path to the exporter.
  *
  * Copyright (C) 2026 The sci-rsm authors
@@ -14,7 +14,9 @@
 
 #include "library.h"
 
-static bool import_valid(rsm_memseg_import_handle_t import)
+#define BIG_ENDIAN_HERE	(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
+bool rsm_import_valid(rsm_memseg_import_handle_t import)
 {
 	return import && import->segment.kind == RSM_SEGMENT_IMPORT;
 }
@@ -68,6 +70,7 @@ static int import_open(rsm_memseg_import_handle_t import, struct rsm_ioc_connect
 		return rsmerr_of_call(ret);
 
 	import->length = connect->length;
+	import->swap = !!(connect->attributes & RSM_CONNECT_BIG_ENDIAN) != BIG_ENDIAN_HERE;
 	import->generation = (__u16)connect->generation;
 	import->generation_word = rsm_device_generation(connect->segment);
 	if (!import->generation_word)
@@ -89,6 +92,7 @@ static void import_free(rsm_memseg_import_handle_t import)
 		munmap(import->status_page, rsm_page_size());
 	if (import->segment.fd >= 0)
 		close(import->segment.fd);
+	pthread_rwlock_destroy(&import->mapping.lock);
 	pthread_mutex_destroy(&import->segment.lock);
 	free(import);
 }
@@ -116,7 +120,10 @@ int rsm_memseg_import_connect(rsmapi_controller_handle_t controller, rsm_node_id
 	if (!import)
 		return RSMERR_INSUFFICIENT_MEM;
 	pthread_mutex_init(&import->segment.lock, NULL);
+	pthread_rwlock_init(&import->mapping.lock, NULL);
 	import->segment.kind = RSM_SEGMENT_IMPORT;
+	import->mode = RSM_BARRIER_MODE_IMPLICIT;
+	import->permission = perm;
 	import->segment.fd = rsm_device_open_segment();
 	if (import->segment.fd < 0) {
 		ret = rsmerr_of_open(import->segment.fd);
@@ -134,88 +141,13 @@ int rsm_memseg_import_connect(rsmapi_controller_handle_t controller, rsm_node_id
 
 int rsm_memseg_import_disconnect(rsm_memseg_import_handle_t im_memseg)
 {
-	bool mapped;
-
-	if (!import_valid(im_memseg))
+	if (!rsm_import_valid(im_memseg))
 		return RSMERR_BAD_SEG_HNDL;
-
-	pthread_mutex_lock(&im_memseg->segment.lock);
-	mapped = im_memseg->mapping;
-	pthread_mutex_unlock(&im_memseg->segment.lock);
-	if (mapped)
+	if (rsm_mapping_explicit(im_memseg))
 		return RSMERR_SEG_STILL_MAPPED;
+	if (rsm_pollfd_held(&im_memseg->segment))
+		return RSMERR_POLLFD_IN_USE;
+	rsm_mapping_end(im_memseg);
 	import_free(im_memseg);
 	return RSM_SUCCESS;
-}
-
-static int import_map_locked(rsm_memseg_import_handle_t import, void **address,
-			     rsm_attribute_t attr, rsm_permission_t perm, off_t offset,
-			     size_t length)
-{
-	int flags = MAP_SHARED, prot = PROT_NONE;
-	void *mapping;
-
-	if (import->mapping)
-		return RSMERR_SEG_ALREADY_MAPPED;
-	if (perm > RSM_PERM_RDWR)
-		return RSMERR_BAD_PERMS;
-	if (length == 0 || offset < 0 || (size_t)offset > import->length ||
-	    length > import->length - (size_t)offset)
-		return RSMERR_BAD_LENGTH;
-	if ((size_t)offset % rsm_page_size())
-		return RSMERR_BAD_MEM_ALIGNMENT;
-	if (attr & RSM_MAP_FIXED) {
-		if ((uintptr_t)*address % rsm_page_size())
-			return RSMERR_BAD_MEM_ALIGNMENT;
-		flags |= MAP_FIXED;
-	}
-
-	if (perm & RSM_PERM_READ)
-		prot |= PROT_READ;
-	if (perm & RSM_PERM_WRITE)
-		prot |= PROT_WRITE;
-	mapping = mmap(*address, length, prot, flags, import->segment.fd, offset);
-	if (mapping == MAP_FAILED)
-		return rsmerr_of_mmap(-errno);
-	import->mapping = mapping;
-	import->mapping_length = length;
-	*address = mapping;
-	return RSM_SUCCESS;
-}
-
-int rsm_memseg_import_map(rsm_memseg_import_handle_t im_memseg, void **address,
-			  rsm_attribute_t attr, rsm_permission_t perm, off_t offset,
-			  size_t length)
-{
-	int ret;
-
-	if (!im_memseg)
-		return RSMERR_BAD_SEG_HNDL;
-	if (!address)
-		return RSMERR_BAD_ADDR;
-	if (!import_valid(im_memseg))
-		return RSMERR_BAD_SEG_HNDL;
-
-	pthread_mutex_lock(&im_memseg->segment.lock);
-	ret = import_map_locked(im_memseg, address, attr, perm, offset, length);
-	pthread_mutex_unlock(&im_memseg->segment.lock);
-	return ret;
-}
-
-int rsm_memseg_import_unmap(rsm_memseg_import_handle_t im_memseg)
-{
-	int ret = RSM_SUCCESS;
-
-	if (!import_valid(im_memseg))
-		return RSMERR_BAD_SEG_HNDL;
-
-	pthread_mutex_lock(&im_memseg->segment.lock);
-	if (im_memseg->mapping) {
-		munmap(im_memseg->mapping, im_memseg->mapping_length);
-		im_memseg->mapping = NULL;
-	} else {
-		ret = RSMERR_SEG_NOT_MAPPED;
-	}
-	pthread_mutex_unlock(&im_memseg->segment.lock);
-	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of librsm share: the two segment handles, the way to the
- * kernel agent, and the translation of errors.  Not installed.
+ * What the files of librsm share: the two segment handles, mappings and spans,
+ * the way to the kernel agent, and the translation of errors.  Not installed.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
@@ -25,11 +25,15 @@ enum rsm_segment_kind {
 	RSM_SEGMENT_IMPORT,
 };
 
-/* The head of both handles: the signal calls are given either. */
+/* The head of both handles: the event calls are given either. */
 struct rsm_segment {
 	enum rsm_segment_kind kind;
 	int fd;
-	pthread_mutex_t lock;	/* guards what follows the head in the handle */
+	pthread_mutex_t lock;	/* guards `published` and `spans` of the handle */
+
+	/* pollfd.c: under the lock of its table. */
+	unsigned long pollfds;	/* rsm_memseg_get_pollfd() calls not yet released */
+	struct rsm_segment *next_polled;
 };
 
 struct __rsm_memseg_export_handle {
@@ -45,14 +49,26 @@ struct rsm_barrier_span {
 	__u32 errors;
 };
 
+/* Of an import; one at a time. */
+struct rsm_mapping {
+	pthread_rwlock_t lock;	/* guards what follows; read-held while data is copied */
+	char *address;		/* NULL while not mapped */
+	size_t offset;		/* in the segment */
+	size_t length;
+	rsm_permission_t permission;
+	bool implicit;		/* made by a transfer, ends with the connection */
+};
+
 struct __rsm_memseg_import_handle {
 	struct rsm_segment segment;
-	size_t length;
-	void *mapping;		/* NULL while not mapped */
-	size_t mapping_length;
-	struct rsm_barrier_span *spans;
+	struct rsm_mapping mapping;
+	struct rsm_barrier_span *spans;	/* of initialized barriers; atomic to those who only ask whether */
+	rsm_barrier_mode_t mode;	/* atomic */
 
-	/* Set by connect; barriers read them without the lock. */
+	/* Set by connect, then read without a lock. */
+	size_t length;
+	rsm_permission_t permission;	/* asked for and granted */
+	bool swap;			/* the exporter's byte order is not ours */
 	const __u16 *generation_word;
 	__u16 generation;	/* the word's value while the connection stands */
 	void *status_page;
@@ -82,11 +98,46 @@ int rsm_device_open_control(void);
 int rsm_device_open_segment(void);
 int rsm_device_call(int fd, unsigned long request, void *argument);
 int rsm_device_attach(int control);
+int rsm_device_local_node(rsm_node_id_t *node);
 const __u16 *rsm_device_generation(__u32 segment);
 
-/* import.c: status 0 or RSMERR_CONN_ABORTED. */
+/* import.c; rsm_import_check(): status 0 or RSMERR_CONN_ABORTED. */
+bool rsm_import_valid(rsm_memseg_import_handle_t import);
 int rsm_import_check(rsm_memseg_import_handle_t import);
 void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_state *now);
+
+/*
+ * mapping.c: map the segment if it is not, and hold the mapping for an access
+ * that needs the rights @needs; rsm_mapping_at() is NULL if the range is not
+ * within what is mapped.
+ */
+int rsm_mapping_hold(rsm_memseg_import_handle_t import, rsm_permission_t needs);
+volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, size_t offset, size_t bytes);
+void rsm_mapping_drop(rsm_memseg_import_handle_t import);
+bool rsm_mapping_explicit(rsm_memseg_import_handle_t import);
+void rsm_mapping_end(rsm_memseg_import_handle_t import);
+
+/* barrier.c */
+bool rsm_barrier_aborted(rsm_memseg_import_handle_t import);
+void rsm_barrier_fence(void);
+void rsm_span_open(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span);
+int rsm_span_close(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span);
+
+/* signal.c: milliseconds as poll() wants them, -1 for ever, 0 once it is over. */
+struct rsm_deadline {
+	int64_t ns;
+	bool never;
+};
+
+void rsm_deadline_set(struct rsm_deadline *deadline, int timeout);
+int rsm_deadline_left(const struct rsm_deadline *deadline);
+
+/* pollfd.c */
+bool rsm_pollfd_held(const struct rsm_segment *segment);
+
+/* localmemory.c: the memory behind an entry of a vector, RSMERR_* if there is none. */
+int rsm_localmemory_find(rsm_localmemory_handle_t handle, size_t offset, size_t bytes,
+			 void **memory);
 
 /* error.c */
 int rsmerr_of_open(int ret);

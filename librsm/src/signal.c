@@ -10,12 +10,29 @@
 
 #include "library.h"
 
-static int64_t now_ms(void)
+#define NS_PER_MS	1000000
+
+static int64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000 * NS_PER_MS + now.tv_nsec;
+}
+
+void rsm_deadline_set(struct rsm_deadline *deadline, int timeout)
+{
+	deadline->never = timeout < 0;
+	deadline->ns = now_ns() + (int64_t)timeout * NS_PER_MS;
+}
+
+int rsm_deadline_left(const struct rsm_deadline *deadline)
+{
+	int64_t left = deadline->ns - now_ns();
+
+	if (deadline->never)
+		return -1;
+	return left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
 int rsm_intr_signal_post(void *memseg, uint_t flags)
@@ -33,8 +50,8 @@ int rsm_intr_signal_post(void *memseg, uint_t flags)
 int rsm_intr_signal_wait(void *memseg, int timeout)
 {
 	struct rsm_segment *segment = memseg;
-	int64_t deadline = timeout > 0 ? now_ms() + timeout : 0;
 	struct rsm_ioc_consume consume;
+	struct rsm_deadline deadline;
 	struct pollfd event;
 	int ready, ret;
 
@@ -42,9 +59,10 @@ int rsm_intr_signal_wait(void *memseg, int timeout)
 		return RSMERR_BAD_SEG_HNDL;
 	event.fd = segment->fd;
 	event.events = POLLRDNORM;
+	rsm_deadline_set(&deadline, timeout);
 
-	for (;;) {
-		ready = poll(&event, 1, timeout);
+	do {
+		ready = poll(&event, 1, rsm_deadline_left(&deadline));
 		if (ready < 0)
 			return rsmerr_of_poll(-errno);
 		if (ready == 0)
@@ -56,12 +74,7 @@ int rsm_intr_signal_wait(void *memseg, int timeout)
 		ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
 		if (ret != RSMERR_TIMEOUT)
 			return rsmerr_of_call(ret);
-
 		/* Another waiter was faster: wait for the next event in the time left. */
-		if (timeout >= 0) {
-			timeout = timeout > 0 ? (int)(deadline - now_ms()) : 0;
-			if (timeout <= 0)
-				return RSMERR_TIMEOUT;
-		}
-	}
+	} while (rsm_deadline_left(&deadline));
+	return RSMERR_TIMEOUT;
 }

@@ -39,6 +39,27 @@ PROTOTYPES = {
     "rsm_memseg_import_destroy_barrier": "rsmapi_barrier_t *",
     "rsm_intr_signal_post": "void *, uint_t",
     "rsm_intr_signal_wait": "void *, int",
+    "rsm_memseg_import_get8": "rsm_memseg_import_handle_t, off_t, uint8_t *, ulong_t",
+    "rsm_memseg_import_get16": "rsm_memseg_import_handle_t, off_t, uint16_t *, ulong_t",
+    "rsm_memseg_import_get32": "rsm_memseg_import_handle_t, off_t, uint32_t *, ulong_t",
+    "rsm_memseg_import_get64": "rsm_memseg_import_handle_t, off_t, uint64_t *, ulong_t",
+    "rsm_memseg_import_get": "rsm_memseg_import_handle_t, off_t, void *, size_t",
+    "rsm_memseg_import_put8": "rsm_memseg_import_handle_t, off_t, uint8_t *, ulong_t",
+    "rsm_memseg_import_put16": "rsm_memseg_import_handle_t, off_t, uint16_t *, ulong_t",
+    "rsm_memseg_import_put32": "rsm_memseg_import_handle_t, off_t, uint32_t *, ulong_t",
+    "rsm_memseg_import_put64": "rsm_memseg_import_handle_t, off_t, uint64_t *, ulong_t",
+    "rsm_memseg_import_put": "rsm_memseg_import_handle_t, off_t, void *, size_t",
+    "rsm_memseg_import_getv": "rsm_scat_gath_t *",
+    "rsm_memseg_import_putv": "rsm_scat_gath_t *",
+    "rsm_memseg_import_get_mode": "rsm_memseg_import_handle_t, rsm_barrier_mode_t *",
+    "rsm_memseg_import_set_mode": "rsm_memseg_import_handle_t, rsm_barrier_mode_t",
+    "rsm_create_localmemory_handle": "rsmapi_controller_handle_t,"
+    " rsm_localmemory_handle_t *, char *, size_t",
+    "rsm_free_localmemory_handle": "rsmapi_controller_handle_t, rsm_localmemory_handle_t",
+    "rsm_intr_signal_wait_pollfd": "struct pollfd [], nfds_t, int, int *",
+    "rsm_memseg_get_pollfd": "void *, struct pollfd *",
+    "rsm_memseg_release_pollfd": "void *",
+    "rsm_get_segmentid_range": "const char *, rsm_memseg_id_t *, uint32_t *",
 }
 RETURNS_NOTHING = {"rsm_free_interconnect_topology"}
 
@@ -49,7 +70,8 @@ def mapped():
 
 
 def declared():
-    text = (INCLUDE / "rsm" / "rsmapi.h").read_text()
+    headers = ["rsmapi.h", "rsmapi_transfer.h"]
+    text = "".join((INCLUDE / "rsm" / header).read_text() for header in headers)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     return set(re.findall(r"^(?:int|void) (rsm_\w+)\(", text, re.MULTILINE))
 

@@ -23,6 +23,7 @@
 
 #include <rsm/rsm_common.h>
 #include <rsm/rsmapi_common.h>
+#include <rsm/rsmapi_transfer.h>
 
 /* The event of rsm_intr_signal_post(); <poll.h> hides it from strict ISO C. */
 #ifndef POLLRDNORM
@@ -151,7 +152,7 @@ int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
 /*
  * Unpublish if necessary and unpin.  Waits for importers to be cut off.
  *
- * BAD_SEG_HNDL @memseg is NULL or no export.
+ * BAD_SEG_HNDL @memseg is NULL or no export; POLLFD_IN_USE.
  */
 int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg);
 
@@ -179,8 +180,8 @@ int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg,
  * Cut off all importers and free the id.  On return no importer reaches the
  * memory; the segment can be published again.
  *
- * BAD_SEG_HNDL @memseg is NULL or no export; SEG_NOT_PUBLISHED, also if the
- * memory is gone; NOT_CREATOR; INTERRUPTED.
+ * BAD_SEG_HNDL @memseg is NULL or no export; SEG_NOT_PUBLISHED; POLLFD_IN_USE;
+ * NOT_CREATOR; INTERRUPTED; SEG_NOT_PUBLISHED the memory is gone.
  */
 int rsm_memseg_export_unpublish(rsm_memseg_export_handle_t memseg);
 
@@ -213,16 +214,17 @@ int rsm_memseg_import_connect(rsmapi_controller_handle_t controller,
 			      rsm_memseg_import_handle_t *im_memseg);
 
 /*
- * End the connection and free the handle; barriers of it that were not
- * destroyed become invalid.
+ * End the connection and free the handle; a mapping that put or get made ends,
+ * barriers of it that were not destroyed become invalid.
  *
- * BAD_SEG_HNDL @im_memseg is NULL or no import; SEG_STILL_MAPPED.
+ * BAD_SEG_HNDL @im_memseg is NULL or no import; SEG_STILL_MAPPED by
+ * rsm_memseg_import_map(); POLLFD_IN_USE.
  */
 int rsm_memseg_import_disconnect(rsm_memseg_import_handle_t im_memseg);
 
 /*
  * Map [@offset, @offset + @length) of the segment, in bytes; one mapping per
- * handle.  @offset is a multiple of the page size.  *@address is where to map
+ * handle, that of put and get included.  @offset is a multiple of the page size.  *@address is where to map
  * with RSM_MAP_FIXED, otherwise a hint, best NULL; on success it is the
  * mapping.  @perm: RSM_PERM_READ, RSM_PERM_WRITE, both or none, within what
  * was connected with.
@@ -238,66 +240,14 @@ int rsm_memseg_import_map(rsm_memseg_import_handle_t im_memseg, void **address,
 			  off_t offset, size_t length);
 
 /*
- * Undo rsm_memseg_import_map(); also after the connection has ended.
+ * Undo rsm_memseg_import_map(), or the mapping that put or get made; also after
+ * the connection has ended.
  *
- * BAD_SEG_HNDL @im_memseg is NULL or no import; SEG_NOT_MAPPED.
+ * BAD_SEG_HNDL @im_memseg is NULL or no import; SEG_NOT_MAPPED; POLLFD_IN_USE.
  */
 int rsm_memseg_import_unmap(rsm_memseg_import_handle_t im_memseg);
 
-/*
- * ---- Barriers (Guide: Barrier Operations) ----
- *
- * A successful close says that every load and store to the segment since open
- * was completed; after an error redo all of it.  On a healthy connection
- * open, order and close make no system call.
- */
-
-/*
- * Attach a barrier to an import.  @type is not examined: all barriers span one
- * segment.
- *
- * BAD_SEG_HNDL @im_memseg is NULL or no import; BAD_BARRIER_PTR @barrier is
- * NULL; INSUFFICIENT_MEM.
- */
-int rsm_memseg_import_init_barrier(rsm_memseg_import_handle_t im_memseg,
-				   rsm_barrier_type_t type,
-				   rsmapi_barrier_t *barrier);
-
-/*
- * Begin a span; an open barrier begins a new one.  A connection that has
- * ended is reported by order and close, not here.
- *
- * BAD_BARRIER_PTR @barrier is NULL; BARRIER_UNINITIALIZED.
- */
-int rsm_memseg_import_open_barrier(rsmapi_barrier_t *barrier);
-
-/*
- * All accesses of the span so far complete before those that follow.  The
- * span stays open.
- *
- * BAD_BARRIER_PTR @barrier is NULL; BARRIER_UNINITIALIZED; CONN_ABORTED the
- * connection has ended; BARRIER_NOT_OPENED; BARRIER_FAILURE an access of the
- * span failed.
- */
-int rsm_memseg_import_order_barrier(rsmapi_barrier_t *barrier);
-
-/*
- * End the span, whatever the result, and tell whether it was good.  What was
- * stored is visible to the exporter before anything done afterwards.
- *
- * Errors as rsm_memseg_import_order_barrier().
- */
-int rsm_memseg_import_close_barrier(rsmapi_barrier_t *barrier);
-
-/*
- * Detach the barrier from its import, before that is disconnected.
- *
- * BAD_BARRIER_PTR @barrier is NULL; BARRIER_UNINITIALIZED, also if it was
- * destroyed already.
- */
-int rsm_memseg_import_destroy_barrier(rsmapi_barrier_t *barrier);
-
-/* ---- Signals (Guide: Event Operations) ---- */
+/* ---- Events (Guide: Event Operations) ---- */
 
 /*
  * Post one event: by an import handle to its exporter, by an export handle to
@@ -319,6 +269,48 @@ int rsm_intr_signal_post(void *memseg, uint_t flags);
  * INSUFFICIENT_RESOURCES.
  */
 int rsm_intr_signal_wait(void *memseg, int timeout);
+
+/*
+ * Fill @fd with the descriptor of a published export or of an import, and with
+ * the event to poll for; each call needs one rsm_memseg_release_pollfd().
+ * Until then unpublish, destroy, unmap and disconnect fail with POLLFD_IN_USE.
+ * poll(2) on the descriptor works and consumes nothing.  After BAD_SEG_HNDL
+ * for an export @fd->fd is -1.
+ *
+ * BAD_SEG_HNDL @memseg is NULL; BAD_ADDR @fd is NULL; BAD_SEG_HNDL the export is
+ * not published.
+ */
+int rsm_memseg_get_pollfd(void *memseg, struct pollfd *fd);
+
+/*
+ * Surplus calls have no effect.
+ *
+ * BAD_SEG_HNDL @memseg is NULL.
+ */
+int rsm_memseg_release_pollfd(void *memseg);
+
+/*
+ * poll(2) for segments and anything else; takes one event of each segment that
+ * has one and whose descriptor is from rsm_memseg_get_pollfd().  *@numfdsp
+ * (may be NULL) is the number of entries with revents, 0 after a failure.
+ *
+ * INSUFFICIENT_RESOURCES; BAD_ADDR @fds cannot be accessed; INTERRUPTED by a
+ * signal handler; BAD_ARGS_ERRORS @nfds is too large; TIMEOUT.
+ */
+int rsm_intr_signal_wait_pollfd(struct pollfd fds[], nfds_t nfds, int timeout, int *numfdsp);
+
+/* ---- Segment ids (Guide: Segment Allocation) ---- */
+
+/*
+ * The range of ids that /etc/rsm/rsm.segmentid reserves for application
+ * @appid, *@length ids from *@baseid.  Nothing enforces it.  A line of the file:
+ * `reserved APPLICATION BASE LENGTH`, BASE in hexadecimal, LENGTH in decimal;
+ * case does not matter; lines that are blank or begin with # are skipped.
+ *
+ * BAD_ADDR an argument is NULL; BAD_CONF no such file, or a malformed line
+ * before or at that of @appid; BAD_APPID not in the file; INSUFFICIENT_MEM.
+ */
+int rsm_get_segmentid_range(const char *appid, rsm_memseg_id_t *baseid, uint32_t *length);
 
 #ifdef __cplusplus
 }

@@ -35,6 +35,8 @@ typedef struct {
 	rsm_permission_t ae_permission;		/* owner, group, other: at most 0666 */
 } rsmapi_access_entry_t;
 
+#define ae_permissions	ae_permission	/* as the guide spells it */
+
 /*
  * Allocated by the caller, filled by rsm_memseg_import_init_barrier(), opaque.
  * Zeroed before that, every call on it gives RSMERR_BARRIER_UNINITIALIZED.
@@ -45,7 +47,10 @@ typedef struct {
 	void *privdata;
 } rsmapi_barrier_t;
 
-/* Flags of rsm_memseg_export_create(). */
+/*
+ * Flags of rsm_memseg_export_create().  RSM_LOCK_OPS, which the documents name
+ * for a later release, is not defined: a program must not believe in locks.
+ */
 #define RSM_ALLOW_REBIND		0x01
 #define RSM_CREATE_SEG_DONTWAIT		0x02
 

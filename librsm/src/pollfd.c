@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Waiting for several segments, and for anything else that poll(2) takes: a
+ * program gets the descriptors of its segments here, and those that it got are
+ * the ones whose events rsm_intr_signal_wait_pollfd() consumes.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <errno.h>
+
+#include "library.h"
+
+#define BUCKETS	64
+
+/* Segments with pollfds > 0 by descriptor; guards pollfds and next_polled as well. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rsm_segment *polled[BUCKETS];
+
+static struct rsm_segment **bucket_of(int fd)
+{
+	return &polled[(unsigned int)fd % BUCKETS];
+}
+
+bool rsm_pollfd_held(const struct rsm_segment *segment)
+{
+	bool held;
+
+	pthread_mutex_lock(&lock);
+	held = segment->pollfds > 0;
+	pthread_mutex_unlock(&lock);
+	return held;
+}
+
+static void pollfd_take(struct rsm_segment *segment)
+{
+	struct rsm_segment **bucket = bucket_of(segment->fd);
+
+	pthread_mutex_lock(&lock);
+	if (segment->pollfds++ == 0) {
+		segment->next_polled = *bucket;
+		*bucket = segment;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+int rsm_memseg_get_pollfd(void *memseg, struct pollfd *fd)
+{
+	struct rsm_segment *segment = memseg;
+	bool usable = true;
+
+	if (!segment)
+		return RSMERR_BAD_SEG_HNDL;
+	if (!fd)
+		return RSMERR_BAD_ADDR;
+
+	pthread_mutex_lock(&segment->lock);
+	if (segment->kind == RSM_SEGMENT_EXPORT)
+		usable = ((rsm_memseg_export_handle_t)memseg)->published;
+	if (usable)
+		pollfd_take(segment);
+	pthread_mutex_unlock(&segment->lock);
+
+	fd->fd = usable ? segment->fd : -1;
+	fd->events = POLLRDNORM;
+	return usable ? RSM_SUCCESS : RSMERR_BAD_SEG_HNDL;
+}
+
+int rsm_memseg_release_pollfd(void *memseg)
+{
+	struct rsm_segment *segment = memseg;
+	struct rsm_segment **link;
+
+	if (!segment)
+		return RSMERR_BAD_SEG_HNDL;
+
+	pthread_mutex_lock(&lock);
+	if (segment->pollfds > 0 && --segment->pollfds == 0) {
+		link = bucket_of(segment->fd);
+		while (*link != segment)
+			link = &(*link)->next_polled;
+		*link = segment->next_polled;
+	}
+	pthread_mutex_unlock(&lock);
+	return RSM_SUCCESS;
+}
+
+static bool is_polled(int fd)
+{
+	const struct rsm_segment *segment = *bucket_of(fd);
+
+	while (segment && segment->fd != fd)
+		segment = segment->next_polled;
+	return segment;
+}
+
+/*
+ * Take an event of each segment that has one; *@ready loses those whose event
+ * somebody else took.  The lock keeps the descriptors from being closed.
+ */
+static int consume_events(struct pollfd fds[], nfds_t nfds, int *ready)
+{
+	struct rsm_ioc_consume consume;
+	int status, ret = RSM_SUCCESS;
+	nfds_t i;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < nfds; i++) {
+		if (fds[i].fd < 0 || !(fds[i].revents & POLLRDNORM) || !is_polled(fds[i].fd))
+			continue;
+		consume = (struct rsm_ioc_consume){ 0 };
+		status = rsm_device_call(fds[i].fd, RSM_IOC_CONSUME, &consume);
+		if (!status)
+			continue;
+		fds[i].revents = 0;
+		--*ready;
+		if (status != RSMERR_TIMEOUT)
+			ret = rsmerr_of_call(status);
+	}
+	pthread_mutex_unlock(&lock);
+	return *ready ? RSM_SUCCESS : ret;
+}
+
+int rsm_intr_signal_wait_pollfd(struct pollfd fds[], nfds_t nfds, int timeout, int *numfdsp)
+{
+	struct rsm_deadline deadline;
+	int ready, ret;
+
+	if (numfdsp)
+		*numfdsp = 0;
+	rsm_deadline_set(&deadline, timeout);
+	do {
+		ready = poll(fds, nfds, rsm_deadline_left(&deadline));
+		if (ready < 0)
+			return rsmerr_of_poll(-errno);
+		if (ready == 0)
+			return RSMERR_TIMEOUT;
+		ret = consume_events(fds, nfds, &ready);
+		if (ret)
+			return ret;
+		if (ready) {
+			if (numfdsp)
+				*numfdsp = ready;
+			return RSM_SUCCESS;
+		}
+		/* Other waiters were faster with all of them: wait on in the time left. */
+	} while (rsm_deadline_left(&deadline));
+	return RSMERR_TIMEOUT;
+}
