@@ -15,6 +15,7 @@ from nothing to two nodes:
   rsmlab up -n 2                 boot two nodes and leave them running
   rsmlab exec 1 -- uname -a      run a command in node 1
   rsmlab console 2               the serial console of node 2 (Ctrl-] leaves)
+  rsmlab link 1 2 down           break the link between nodes 1 and 2
   rsmlab reload                  rebuild the modules, replace them in the nodes
   rsmlab down                    end the nodes
 
@@ -67,11 +68,21 @@ def _lab_verbs(add):
     s.add_argument("-n", "--nodes", type=int, default=2, help="how many (default: 2)")
     s.add_argument("--memory", type=int, default=256, metavar="MIB",
                    help="memory of a node (default: 256)")
+    s.add_argument("--adapters", type=int, default=1, metavar="N",
+                   help="adapters of each node, sci0 and on, each on a fabric of its own "
+                        "(default: 1)")
     s.add_argument("--qemu-arg", action="append", default=[], metavar="ARG",
                    help="one more argument for QEMU (repeatable; --qemu-arg=-s)")
     _kernel_option(s)
     _verb(add, "down", verbs.down, "end all nodes and remove the run directory")
     _verb(add, "status", verbs.status, "show nodes, node ids, processes and links")
+    s = _verb(add, "link", verbs.link, "take a node's end of a link up or down; a link is up "
+              "only if neither end has taken it down")
+    s.add_argument("node", type=int, help="the node that does it")
+    s.add_argument("peer", help="the node at the other end, or `all`")
+    s.add_argument("state", choices=["up", "down"])
+    s.add_argument("--adapter", type=int, default=0, metavar="K",
+                   help="of which adapter, sciK (default: 0)")
     s = _verb(add, "console", verbs.run_console,
               "connect this terminal to a node's serial console; Ctrl-] leaves it")
     s.add_argument("node", type=int)

@@ -14,7 +14,8 @@ import time
 from . import image, kernel, node, paths, proc, ui
 
 RECORD = paths.BUILD / "lab.json"
-MAX_NODES = 255
+MAX_NODES = node.MAX_NODE_ID
+MAX_ADAPTERS = 4
 
 
 def _base():
@@ -58,15 +59,16 @@ class Lab:
         raise ui.Failure(f"there is no node {number}; "
                          f"nodes: {', '.join(str(n.number) for n in self.nodes) or 'none'}")
 
-    def start(self, count, kern, memory=256, extra=()):
+    def start(self, count, kern, memory=256, extra=(), adapters=1):
         """Start nodes 1..COUNT and wait until all have booted."""
         _make_private(self.dir)
-        _make_private(self.dir / "fabric")
+        for k in range(adapters):
+            _make_private(node.fabric_dir(self.dir, k))
         self.nodes = [self.node_class(self.dir, n) for n in range(1, count + 1)]
         try:
             for n in self.nodes:
                 n.dir.mkdir()
-                n.start(kern, memory, extra, self.owned)
+                n.start(kern, memory, extra, self.owned, adapters)
             self.wait_ready()
         except BaseException:
             self.stop()
@@ -133,10 +135,12 @@ def check_built(kern):
     kernel.release(kern)
 
 
-def up(count, kern, memory, extra):
+def up(count, kern, memory, extra, adapters=1):
     """Start the user's lab; refuse if it runs, remove what a dead one left."""
     if not 1 <= count <= MAX_NODES:
         raise ui.Failure(f"-n takes 1 to {MAX_NODES} nodes")
+    if not 1 <= adapters <= MAX_ADAPTERS:
+        raise ui.Failure(f"--adapters takes 1 to {MAX_ADAPTERS}")
     check_built(kern)
     old = current()
     if old.running():
@@ -146,7 +150,7 @@ def up(count, kern, memory, extra):
     lab = Lab(_default_dir())
     lab.remove()
     paths.write_atomic(RECORD, json.dumps({"dir": str(lab.dir)}) + "\n")
-    lab.start(count, kern, memory, extra)
+    lab.start(count, kern, memory, extra, adapters)
     return lab
 
 

@@ -19,6 +19,7 @@ STDIN_PORTS = 6
 CMDLINE = ("console=ttyS1 loglevel=8 panic=-1 oops=panic nokaslr mitigations=off "
            "tsc=reliable no_timer_check cryptomgr.notests audit=0 lsm= iomem=relaxed nopat")
 BOOT_DEADLINE = 120
+MAX_NODE_ID = 255
 
 
 def _accel():
@@ -29,6 +30,11 @@ def _accel():
     return ["-accel", accel, "-cpu", "max" if accel == "kvm" else "qemu64"]
 
 
+def fabric_dir(lab_dir, adapter):
+    """Each adapter of a node is on a fabric of its own."""
+    return lab_dir / (f"fabric{adapter}" if adapter else "fabric")
+
+
 class Node:
     """Files: qga, qmp, console, stdin.K (sockets), console.log, kernel.log,
     qemu.log, share/ (the guest's /host), node.json (process and options)."""
@@ -37,7 +43,7 @@ class Node:
         self.number = number
         self.name = f"node{number}"
         self.dir = lab_dir / f"n{number}"
-        self.fabric = lab_dir / "fabric"
+        self.lab_dir = lab_dir
         self.share = self.dir / "share"
         self.kernel_log = self.dir / "kernel.log"
         self.console_log = self.dir / "console.log"
@@ -62,7 +68,7 @@ class Node:
     def _chardev(self, name, extra=""):
         return ["-chardev", f"socket,id={name},path={self.dir / name},server=on,wait=off{extra}"]
 
-    def _argv(self, kern, memory, extra):
+    def _argv(self, kern, memory, adapters, extra):
         firmware = paths.FIRMWARE / "usr" / "share"
         argv = [str(paths.QEMU_BIN), "-name", self.name, *_accel(),
                 "-L", str(firmware / "seabios"), "-L", str(firmware / "qemu"),
@@ -89,26 +95,29 @@ class Node:
         for k in range(STDIN_PORTS):
             argv += [*self._chardev(f"stdin.{k}"), "-device",
                      f"virtserialport,chardev=stdin.{k},name=org.sci-rsm.stdin.{k}"]
-        argv += ["-device", f"sci,fabric={self.fabric},node-id={self.number}"]
+        for k in range(adapters):
+            argv += ["-device", f"sci,id=sci{k},fabric={fabric_dir(self.lab_dir, k)},"
+                     f"node-id={self.number}"]
         return argv + extra
 
-    def start(self, kern, memory=256, extra=(), owned=False):
+    def start(self, kern, memory=256, extra=(), owned=False, adapters=1):
         """Start QEMU. OWNED: it dies with this process, however that ends."""
         shutil.rmtree(self.share, ignore_errors=True)
         (self.share / "job").mkdir(parents=True)
-        argv = self._argv(kern, memory, list(extra))
+        argv = self._argv(kern, memory, adapters, list(extra))
         with open(self.qemu_log, "ab") as log:
             child = subprocess.Popen(
                 (["setpriv", "--pdeathsig", "KILL"] if owned else []) + argv,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        options = {"kernel": kern, "memory": memory, "extra": list(extra)}
+        options = {"kernel": kern, "memory": memory, "extra": list(extra), "adapters": adapters}
         paths.write_atomic(self.dir / "node.json", json.dumps(
             {"process": proc.identity(child.pid), "options": options, "argv": argv}))
 
     def restart(self):
         """Start a node that ended, with the options it had."""
         options = self.record()["options"]
-        self.start(options["kernel"], options["memory"], options["extra"], owned=True)
+        self.start(options["kernel"], options["memory"], options["extra"], owned=True,
+                   adapters=options["adapters"])
 
     def stop(self, signo=signal.SIGTERM):
         """End QEMU, gently first; like pulling the plug for the guest."""
@@ -144,3 +153,40 @@ class Node:
 
     def monitor(self, timeout=30):
         return agent.Monitor(self.dir / "qmp", timeout)
+
+    def adapters(self):
+        return self.record().get("options", {}).get("adapters", 0)
+
+    def _adapter_path(self, adapter):
+        if not 0 <= adapter < self.adapters():
+            raise ui.Failure(f"{self.name} has no adapter {adapter}; "
+                             f"adapters: {', '.join(map(str, range(self.adapters()))) or 'none'}")
+        return f"/machine/peripheral/sci{adapter}"
+
+    def _all_others(self):
+        return set(range(1, MAX_NODE_ID + 1)) - {self.number}
+
+    def links_down(self, adapter=0, timeout=30):
+        """Ids of the nodes to which this node has taken its link down."""
+        path = self._adapter_path(adapter)
+        with self.monitor(timeout) as monitor:
+            if not monitor.call("qom-get", path=path, property="link"):
+                return self._all_others()
+            return set(monitor.call("qom-get", path=path, property="links-down"))
+
+    def take_link(self, peer, up, adapter=0):
+        """Take this node's end of the link to PEER (None: all nodes) up or down."""
+        path = self._adapter_path(adapter)
+        peers = self._all_others() if peer is None else {peer}
+        down = self.links_down(adapter)
+        down = down - peers if up else down | peers
+        with self.monitor() as monitor:
+            monitor.call("qom-set", path=path, property="links-down", value=sorted(down))
+            # Second: what is in the list stays down meanwhile.
+            monitor.call("qom-set", path=path, property="link", value=True)
+
+    def inject_link_error(self, peer, adapter=0):
+        """A transmission of this node to PEER fails now."""
+        path = self._adapter_path(adapter)
+        with self.monitor() as monitor:
+            monitor.call("qom-set", path=path, property="inject-link-error", value=peer)

@@ -39,7 +39,7 @@ def build(args):
 
 
 def up(args):
-    started = lab.up(args.nodes, args.kernel, args.memory, args.qemu_arg)
+    started = lab.up(args.nodes, args.kernel, args.memory, args.qemu_arg, args.adapters)
     names = ", ".join(n.name for n in started.nodes)
     ui.say(f"up: {names}; try `rsmlab exec 1 uname -a`, `rsmlab console 1`, `rsmlab down`")
     return 0
@@ -69,16 +69,50 @@ def status(_args):
 
 
 def _links(node):
-    """Link states as the adapter's driver shows them in debugfs."""
+    """Link states as the adapters' driver shows them in debugfs."""
+    script = 'for f in /sys/kernel/debug/sci/sci*/peers; do cat "$f" || exit; echo; done'
     try:
-        state, out, _ = job.run(node, ["cat", "/sys/kernel/debug/sci/sci0/peers"], timeout=10)
+        state, out, _ = job.run(node, ["sh", "-c", script], timeout=10)
     except (ui.Failure, TimeoutError):
         return "does not answer"
     if state:
         return "no adapter driver loaded"
-    peers = [line.split() for line in out.splitlines()[1:]]
-    links = [f"{peer[0]} {peer[1]}" for peer in peers if int(peer[0]) != node.number]
-    return f"links to: {', '.join(links) or 'nobody'}"
+    tables = [table.splitlines()[1:] for table in out.split("\n\n") if table]
+    texts = [_links_of(node, k, table) for k, table in enumerate(tables)]
+    if len(texts) == 1:
+        return f"links to: {texts[0]}"
+    return ", ".join(f"sci{k} links to: {text}" for k, text in enumerate(texts))
+
+
+def _links_of(node, adapter, table):
+    try:
+        here = node.links_down(adapter, timeout=10)
+    except ui.Failure:
+        here = ()
+    links = []
+    for peer, state, *_ in map(str.split, table):
+        if int(peer) != node.number:
+            links.append(f"{peer} {state}" + (" (taken down here)" if int(peer) in here else ""))
+    return ", ".join(links) or "nobody"
+
+
+def link(args):
+    current = lab.current()
+    node = current.node(args.node)
+    if not node.alive():
+        raise ui.Failure(f"{node.name} is not running")
+    peer = None if args.peer == "all" else current.node(_node_id(args.peer)).number
+    if peer == node.number:
+        raise ui.Failure(f"{node.name} has no link to itself")
+    node.take_link(peer, args.state == "up", args.adapter)
+    return 0
+
+
+def _node_id(text):
+    try:
+        return int(text)
+    except ValueError:
+        raise ui.Failure(f"{text}: neither the number of a node nor `all`") from None
 
 
 def run_console(args):
