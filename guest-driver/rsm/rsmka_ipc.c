@@ -123,6 +123,9 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 	ret = rsmka_ipc_send(path, epoch, &msg, RSMKA_MSG_BELL, sizeof(msg), true);
 	if (ret == 0 || ret == -EINTR)
 		return ret;
+	/* The adapter may know of the loss before the path does. */
+	if (ret == -EHOSTUNREACH || !rsmka_path_active(path, &epoch, &incarnation))
+		return RSMERR_REMOTE_NODE_UNREACHABLE;
 	return RSMERR_CONN_ABORTED;
 }
 

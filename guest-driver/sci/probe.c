@@ -22,13 +22,32 @@ static void sci_unit_free(void *data)
 	ida_free(&sci_units, sd->unit);
 }
 
+/* Position among the adapters of this machine, in the order of the bus. */
+static unsigned int sci_unit_wanted(struct pci_dev *pdev)
+{
+	struct pci_dev *other = NULL;
+	unsigned int unit = 0;
+
+	while ((other = pci_get_device(SCI_PCI_VENDOR_ID, SCI_PCI_DEVICE_ID, other))) {
+		if (other == pdev)
+			break;
+		unit++;
+	}
+	pci_dev_put(other);
+	return unit;
+}
+
 static int sci_state_init(struct sci_device *sd)
 {
 	mutex_init(&sd->att.lock);
 	mutex_init(&sd->inbound.lock);
 	init_waitqueue_head(&sd->inval.wait);
 
-	sd->unit = ida_alloc(&sci_units, GFP_KERNEL);
+	/*
+	 * In whatever order they are bound, adapters have the same names; only
+	 * one that is plugged in before others finds its number taken.
+	 */
+	sd->unit = ida_alloc_min(&sci_units, sci_unit_wanted(sd->pdev), GFP_KERNEL);
 	if (sd->unit < 0)
 		return sd->unit;
 	snprintf(sd->name, sizeof(sd->name), "sci%d", sd->unit);
