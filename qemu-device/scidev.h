@@ -152,7 +152,14 @@ uint8_t scidev_att_walk(SCIDev *s, const SCIDevEntry *e, unsigned first,
 void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
                        uint8_t state);
 
-/* The same for every entry: own adapter disabled or reset. */
+/*
+ * The exporter's tables have changed: entries that hold one of these pages get
+ * what the tables say now; those that get nothing are revoked.
+ */
+void scidev_att_invalidate(SCIDev *s, unsigned node, uint64_t first,
+                           uint64_t count);
+
+/* Revoke every entry: own adapter disabled or reset. */
 void scidev_att_revoke_all(SCIDev *s);
 
 /* scidev_window.c */
@@ -162,6 +169,11 @@ void scidev_window_finalize(SCIDev *s);
 /* All pages or none; false if the host has no room. */
 bool scidev_window_map(SCIDev *s, unsigned index, SCIDevBacking backing,
                        const InboundPage *pages);
+/*
+ * Other pages in place of those mapped, one by one, without a moment in which
+ * there is none.  If false some are still the old ones: unmap it.
+ */
+bool scidev_window_renew(SCIDev *s, unsigned index, const InboundPage *pages);
 /* The guest's accesses no longer reach the pages; the topology must follow. */
 void scidev_window_unmap(SCIDev *s, unsigned index);
 

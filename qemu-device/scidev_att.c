@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The address translation table: entries as the guest writes them, what a
- * commit makes of them, and their end by revocation.  Called from register
+ * commit makes of them, and what an exporter's invalidation does to them: they
+ * get its new pages, or end by revocation.  Called from register
  * accesses and from the fabric's callbacks; calls the host side of the window.
  *
  * Copyright (C) 2026 The sci-rsm authors
@@ -99,6 +100,12 @@ uint8_t scidev_att_walk(SCIDev *s, const SCIDevEntry *e, unsigned first,
                                                 : SCI_ATT_ST_NO_NODE;
 }
 
+static unsigned scidev_entry_want(const SCIDevEntry *e)
+{
+    return (e->live_address & SCI_ATT_READ ? INBOUND_READ : 0) |
+           (e->live_address & SCI_ATT_WRITE ? INBOUND_WRITE : 0);
+}
+
 /* How an entry is accessed.  NONE: by traps. */
 static SCIDevBacking scidev_entry_backing(const SCIDevEntry *e)
 {
@@ -113,7 +120,6 @@ static SCIDevBacking scidev_entry_backing(const SCIDevEntry *e)
 static uint8_t scidev_entry_commit(SCIDev *s, unsigned index)
 {
     SCIDevEntry *e = &s->att[index];
-    unsigned want;
     SCIDevBacking backing;
     uint8_t state;
 
@@ -128,9 +134,7 @@ static uint8_t scidev_entry_commit(SCIDev *s, unsigned index)
     if (scidev_entry_bad(s, e)) {
         return SCI_ATT_ST_BAD;
     }
-    want = (e->live_address & SCI_ATT_READ ? INBOUND_READ : 0) |
-           (e->live_address & SCI_ATT_WRITE ? INBOUND_WRITE : 0);
-    state = scidev_att_walk(s, e, 0, e->n_pages, want, s->walk);
+    state = scidev_att_walk(s, e, 0, e->n_pages, scidev_entry_want(e), s->walk);
     if (state != SCI_ATT_ST_MAPPED) {
         return state;
     }
@@ -182,8 +186,22 @@ static bool scidev_entry_hit(const SCIDevEntry *e, unsigned node,
            page + e->n_pages > first;
 }
 
-void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
-                       uint8_t state)
+/*
+ * Translate a live entry anew.  What it maps is replaced page by page, so that
+ * each access reaches either the page that was or the page that is.
+ */
+static bool scidev_entry_renew(SCIDev *s, unsigned index)
+{
+    SCIDevEntry *e = &s->att[index];
+
+    return scidev_att_walk(s, e, 0, e->n_pages, scidev_entry_want(e),
+                           s->walk) == SCI_ATT_ST_MAPPED &&
+           (e->backing == SCIDEV_BACKING_NONE ||
+            scidev_window_renew(s, index, s->walk));
+}
+
+static void scidev_att_change(SCIDev *s, unsigned node, uint64_t first,
+                              uint64_t count, bool renew, uint8_t state)
 {
     uint64_t end = count > UINT64_MAX - first ? UINT64_MAX : first + count;
     unsigned hits = 0;
@@ -191,7 +209,8 @@ void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
     for (unsigned i = 0; i < SCI_ATT_ENTRIES; i++) {
         SCIDevEntry *e = &s->att[i];
 
-        if (!scidev_entry_hit(e, node, first, end)) {
+        if (!scidev_entry_hit(e, node, first, end) ||
+            (renew && scidev_entry_renew(s, i))) {
             continue;
         }
         if (hits++ == 0) {
@@ -205,6 +224,18 @@ void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
         scidev_runs_update(s);
         scidev_slot_event(s, node);
     }
+}
+
+void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
+                       uint8_t state)
+{
+    scidev_att_change(s, node, first, count, false, state);
+}
+
+void scidev_att_invalidate(SCIDev *s, unsigned node, uint64_t first,
+                           uint64_t count)
+{
+    scidev_att_change(s, node, first, count, true, SCI_ATT_ST_REVOKED);
 }
 
 void scidev_att_revoke_all(SCIDev *s)

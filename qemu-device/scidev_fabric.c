@@ -107,7 +107,7 @@ static void scidev_peer_invalidate(void *opaque, const FabricPeer *peer,
     SCIDev *s = opaque;
 
     trace_scidev_peer_invalidate(s->node_id, peer->node, first, count);
-    scidev_att_revoke(s, peer->node, first, count, SCI_ATT_ST_REVOKED);
+    scidev_att_invalidate(s, peer->node, first, count);
 }
 
 static void scidev_fabric_settled(void *opaque)

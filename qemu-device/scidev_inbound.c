@@ -65,7 +65,7 @@ static void scidev_invalidate(SCIDev *s, uint64_t first, uint64_t count)
 {
     trace_scidev_invalidate(s->node_id, first, count);
     /* The fabric calls nobody about the own node. */
-    scidev_att_revoke(s, s->node_id, first, count, SCI_ATT_ST_REVOKED);
+    scidev_att_invalidate(s, s->node_id, first, count);
     fabric_invalidate(s->fabric, first, count);
     scidev_inval_wait(s);
 }

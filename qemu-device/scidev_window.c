@@ -88,31 +88,52 @@ static unsigned scidev_contiguous(const InboundPage *pages, unsigned i,
     return count;
 }
 
+/* Host mappings that an entry of these pages is counted with. */
+static unsigned scidev_count_maps(const InboundPage *pages, unsigned n)
+{
+    unsigned maps = 1;          /* what is left of the range behind the entry */
+
+    for (unsigned i = 0; i < n; i += scidev_contiguous(pages, i, n)) {
+        maps++;
+    }
+    return maps;
+}
+
+/* Returns how many pages, from the first on, are or may be mapped. */
+static unsigned scidev_place(uint8_t *host, const InboundPage *pages,
+                             unsigned n, bool *ok)
+{
+    unsigned i, count;
+
+    *ok = true;
+    for (i = 0; *ok && i < n; i += count) {
+        count = scidev_contiguous(pages, i, n);
+        /* Writable even for ROM: a debugger may write to it. */
+        *ok = mmap(host + (uint64_t)i * SCI_PAGE_SIZE,
+                   (uint64_t)count * SCI_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_FIXED, pages[i].fd,
+                   pages[i].fd_offset) != MAP_FAILED;
+    }
+    return i;
+}
+
 bool scidev_window_map(SCIDev *s, unsigned index, SCIDevBacking backing,
                        const InboundPage *pages)
 {
     SCIDevEntry *e = &s->att[index];
     uint8_t *host = scidev_entry_host(s, index, backing);
-    unsigned maps = 1;          /* what is left of the range behind the entry */
-    unsigned i, count;
+    unsigned maps = scidev_count_maps(pages, e->n_pages);
+    unsigned placed;
+    bool ok;
 
-    for (i = 0; i < e->n_pages; i += scidev_contiguous(pages, i, e->n_pages)) {
-        maps++;
-    }
     if (maps > scidev_maps_max - scidev_maps) {
         return false;
     }
-    for (i = 0; i < e->n_pages; i += count) {
-        count = scidev_contiguous(pages, i, e->n_pages);
-        /* Writable even for ROM: a debugger may write to it. */
-        if (mmap(host + (uint64_t)i * SCI_PAGE_SIZE,
-                 (uint64_t)count * SCI_PAGE_SIZE, PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_FIXED, pages[i].fd,
-                 pages[i].fd_offset) == MAP_FAILED) {
-            /* The failed call may have left a hole. */
-            scidev_replace(host, (uint64_t)(i + count) * SCI_PAGE_SIZE);
-            return false;
-        }
+    placed = scidev_place(host, pages, e->n_pages, &ok);
+    if (!ok) {
+        /* The failed call may have left a hole. */
+        scidev_replace(host, (uint64_t)placed * SCI_PAGE_SIZE);
+        return false;
     }
     scidev_maps += maps;
     e->n_maps = maps;
@@ -120,6 +141,26 @@ bool scidev_window_map(SCIDev *s, unsigned index, SCIDevBacking backing,
     trace_scidev_map(s->node_id, index, e->n_pages, maps - 1,
                      scidev_backing_name[backing]);
     return true;
+}
+
+bool scidev_window_renew(SCIDev *s, unsigned index, const InboundPage *pages)
+{
+    SCIDevEntry *e = &s->att[index];
+    unsigned maps = scidev_count_maps(pages, e->n_pages);
+    bool ok;
+
+    if (maps > scidev_maps_max - scidev_maps + e->n_maps) {
+        return false;
+    }
+    scidev_place(scidev_entry_host(s, index, e->backing), pages, e->n_pages,
+                 &ok);
+    /* If it failed, unmapping replaces the whole entry. */
+    if (ok) {
+        scidev_maps += maps - e->n_maps;
+        e->n_maps = maps;
+        trace_scidev_renew(s->node_id, index, e->n_pages, maps - 1);
+    }
+    return ok;
 }
 
 void scidev_window_unmap(SCIDev *s, unsigned index)

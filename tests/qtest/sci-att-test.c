@@ -270,6 +270,7 @@ static void invalidation_revokes_what_it_touches(void)
 	g_assert_cmpuint(sci_commit(n, 0, 3, sci_get(n, SCI_REG_INCARNATION)), ==, 0);
 	sci_set(n, SCI_REG_INT_CAUSE, SCI_INT_ALL);
 	sci_set(n, SCI_REG_PEER_EVENT, UINT32_MAX);
+	sci_unexport(n, 1);
 	sci_invalidate(n, 1, 1);
 	g_assert_cmpuint(sci_state(n, 0), ==, SCI_ATT_ST_REVOKED);
 	g_assert_cmpuint(sci_state(n, 1), ==, SCI_ATT_ST_MAPPED);
@@ -280,7 +281,10 @@ static void invalidation_revokes_what_it_touches(void)
 	sci_store(n, 0, 9);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 0);
 	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_WINDOW);
-	/* Final until the next commit, which may succeed: the entries are still there. */
+	/* Final until the next commit. */
+	sci_export(n, 1, SCI_DATA_BASE + SCI_PAGE_SIZE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	sci_invalidate(n, 1, 1);
+	g_assert_cmpuint(sci_state(n, 0), ==, SCI_ATT_ST_REVOKED);
 	g_assert_cmpuint(sci_commit(n, 0, 1, sci_get(n, SCI_REG_INCARNATION)), ==, 0);
 	sci_store(n, 0, 9);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 9);
@@ -323,8 +327,11 @@ static void more_runs_than_qemu_has_room_for_still_work(void)
 	g_assert_cmphex(sci_errors(n), ==, 0);
 	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_WRITES_LO), ==, SCI_ATT_ENTRIES / 2 - 1024);
 	/* All revoked at once, then one run again. */
+	for (unsigned int i = 0; i < 4; i++)
+		sci_unexport(n, i);
 	sci_invalidate(n, 0, 4);
 	g_assert_cmphex(sci_load(n, 0), ==, UINT64_MAX);
+	sci_export(n, 0, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
 	g_assert_cmpuint(sci_map(n, SCI_ATT_ENTRIES - 1, ME, 0, RW), ==, SCI_ATT_ST_MAPPED);
 	sci_store(n, (SCI_ATT_ENTRIES - 1) * granule, 4711);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 4711);
@@ -358,9 +365,11 @@ static void too_many_host_mappings_are_no_space(void)
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 6);
 	g_assert_cmphex(sci_load(n, first * sci_granule(n)), ==, UINT64_MAX);
 	/* Room comes back. */
+	sci_unexport(n, 0);
 	sci_invalidate(n, 0, 32);
 	g_assert_cmpuint(sci_commit(n, first, 1, me), ==, 0);
-	sci_invalidate(n, 0, SCI_PAGES_MAX);
+	sci_unexport(n, first * 32);
+	sci_invalidate(n, first * 32, 1);
 	g_assert_cmphex(sci_load(n, first * sci_granule(n)), ==, UINT64_MAX);
 	sci_cleanup();
 }

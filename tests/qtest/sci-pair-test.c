@@ -368,6 +368,7 @@ static void an_interrupt_cannot_reset_the_own_device(void)
 	sci_set(p.im, SCI_MSIX_TABLE + 8, SCI_CONTROL_RESET);
 	clear_events(p.im);
 	sci_set(p.im, SCI_REG_INT_MASK, SCI_INT_ALL);
+	sci_unexport(p.ex, PAGE);
 	sci_invalidate(p.ex, PAGE, 1);
 	sci_wait_settled(p.ex);
 	g_assert_cmpuint(sci_state(p.im, 0), ==, SCI_ATT_ST_REVOKED);
