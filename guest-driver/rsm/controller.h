@@ -56,13 +56,21 @@ struct rsmka_controller_ops {
 
 	/*
 	 * Make pages reachable.  The caller has pinned them and keeps them until
-	 * unpublish() has returned.  @handle and @address are valid on 0.
+	 * unpublish() or rebind() has returned.  @handle and @address are valid
+	 * on 0.  Waits for a peer only if @wait, otherwise -ENOSPC.
 	 */
 	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, struct rsmka_address *address,
-		       void **handle);
+		       const struct rsmka_access *access, bool wait,
+		       struct rsmka_address *address, void **handle);
 	/* Replace the access rights; mappings that exist keep theirs. */
-	int (*republish)(void *adapter, void *handle, const struct rsmka_access *access);
+	int (*republish)(void *adapter, void *handle, const struct rsmka_access *access,
+			 bool wait);
+	/*
+	 * Put as many other pages in the place of those published.  Mappings
+	 * of peers go over to them, page by page, without a gap.  On return no
+	 * peer reaches the old ones.  Waits as unpublish() does; never fails.
+	 */
+	void (*rebind)(void *adapter, void *handle, struct page **pages);
 	/*
 	 * On return no peer reaches the pages and none will.  Waits, not
 	 * interruptibly, for peers that live; never fails.

@@ -28,7 +28,8 @@
 #define RSMKA_MSG_READY		5	/*    either: starts the session of the sender */
 #define RSMKA_MSG_READY_ACK	6	/*    either: answers READY, the path is active */
 #define RSMKA_MSG_CREDIT	7	/*    returns credits to the sender of C messages */
-#define RSMKA_MSG_TYPES		8
+#define RSMKA_MSG_REPUBLISH	8	/*    exporter: what later connections of the node get */
+#define RSMKA_MSG_TYPES		9
 
 #define RSMKA_CREDITS		64	/* C messages on their way, and room for them */
 #define RSMKA_CREDITS_RETURNED	16	/* in one CREDIT */
@@ -63,13 +64,16 @@ struct rsmka_msg_reply {
 	__u8 reserved[7];	/* 0 */
 };
 
-/* DISCONNECT, NOTIMPORTING, BELL */
+/* DISCONNECT, NOTIMPORTING, BELL, REPUBLISH */
 struct rsmka_msg_segment {
 	struct rsmka_msg_header header;
 	__le32 key;
-	__le32 flags;		/* BELL: RSM_POST_*; otherwise 0 */
+	__le32 flags;		/* BELL: RSM_POST_*; REPUBLISH: mode, RSMKA_LISTED; otherwise 0 */
 	__le64 cookie;		/* of the importer's share; BELL to an exporter: 0 */
 };
+
+/* The access list names the node, or is empty. */
+#define RSMKA_LISTED		0x1000u
 
 /* READY, READY_ACK */
 struct rsmka_msg_ready {

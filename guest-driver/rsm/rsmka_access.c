@@ -33,8 +33,17 @@ bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, 
 	return false;
 }
 
+/* Add what a mode gives a node; see rsmka_acl_rows(). */
+void rsmka_row_add(struct rsmka_access *access, u32 node, u32 mode)
+{
+	if (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE))
+		__set_bit(node, access->read);
+	if (mode & RSMKA_OWNER_WRITE)
+		__set_bit(node, access->write);
+}
+
 /*
- * What the adapter enforces.  The owner digit decides, as it does for mappings
+ * Add what the adapter enforces for a list.  The owner digit decides, as it does for mappings
  * (rsmka_import_mmap).  Who may write may read: the processor has no
  * write-only pages.
  */
@@ -43,15 +52,9 @@ void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_no
 {
 	u32 node, mode;
 
-	memset(access, 0, sizeof(*access));
-	for (node = 1; node < RSMKA_NODES; node++) {
-		if (node == local_node || !rsmka_acl_lookup(acl, creation_mode, node, &mode))
-			continue;
-		if (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE))
-			__set_bit(node, access->read);
-		if (mode & RSMKA_OWNER_WRITE)
-			__set_bit(node, access->write);
-	}
+	for (node = 1; node < RSMKA_NODES; node++)
+		if (node != local_node && rsmka_acl_lookup(acl, creation_mode, node, &mode))
+			rsmka_row_add(access, node, mode);
 }
 
 /*
@@ -66,10 +69,11 @@ u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted)
 }
 
 /*
- * May the calling process connect with @wanted (owner bits)?  Ids are compared
+ * May the calling process connect with @wanted (owner bits), if @mode is what
+ * its node gets?  Ids are compared
  * as numbers of the initial namespace: nodes share their users.
  */
-bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 wanted)
+bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted)
 {
 	kuid_t uid = make_kuid(&init_user_ns, grant->uid);
 	kgid_t gid = make_kgid(&init_user_ns, grant->gid);
@@ -81,7 +85,7 @@ bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 wanted)
 	else if (gid_valid(gid) && in_egroup_p(gid))
 		shift = 3;
 
-	missing = rsmka_access_missing(grant->mode, shift, wanted);
+	missing = rsmka_access_missing(mode, shift, wanted);
 	if ((missing & RSMKA_OWNER_READ) && !capable(CAP_DAC_READ_SEARCH) &&
 	    !capable(CAP_DAC_OVERRIDE))
 		return false;

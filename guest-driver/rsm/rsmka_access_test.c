@@ -31,7 +31,7 @@ static void rows_follow_the_owner_digit(struct kunit *test)
 {
 	struct rsmka_acl acl = { .len = 4,
 				 .entry = { { 1, 0666 }, { 2, 0444 }, { 3, 0200 }, { 4, 0066 } } };
-	struct rsmka_access access;
+	struct rsmka_access access = {};
 
 	rsmka_acl_rows(&acl, 0666, 1, &access);
 	KUNIT_EXPECT_FALSE(test, test_bit(1, access.read));	/* the own node */

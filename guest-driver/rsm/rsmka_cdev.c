@@ -30,6 +30,8 @@ union rsmka_arg {
 	struct rsm_ioc_check check;
 	struct rsm_ioc_post post;
 	struct rsm_ioc_consume consume;
+	struct rsm_ioc_republish republish;
+	struct rsm_ioc_rebind rebind;
 };
 
 /* @seg is NULL on a control descriptor. */
@@ -107,6 +109,17 @@ static int rsmka_ioctl_consume(struct file *file, struct rsmka_segment *seg,
 	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
 }
 
+static int rsmka_ioctl_republish(struct file *file, struct rsmka_segment *seg,
+				 union rsmka_arg *arg)
+{
+	return arg->republish.reserved ? -EINVAL : rsmka_export_republish(seg, &arg->republish);
+}
+
+static int rsmka_ioctl_rebind(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+{
+	return rsmka_export_rebind(seg, &arg->rebind);
+}
+
 #define RSMKA_IOCTL(number, flags, segment, call) \
 	[_IOC_NR(number)] = { number, flags, segment, call }
 
@@ -122,6 +135,8 @@ static const struct rsmka_ioctl rsmka_ioctls[] = {
 	RSMKA_IOCTL(RSM_IOC_CHECK, 0, true, rsmka_ioctl_check),
 	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE, true, rsmka_ioctl_post),
 	RSMKA_IOCTL(RSM_IOC_CONSUME, 0, true, rsmka_ioctl_consume),
+	RSMKA_IOCTL(RSM_IOC_REPUBLISH, 0, true, rsmka_ioctl_republish),
+	RSMKA_IOCTL(RSM_IOC_REBIND, 0, true, rsmka_ioctl_rebind),
 };
 
 static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long address)

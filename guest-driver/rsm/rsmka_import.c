@@ -20,6 +20,14 @@ static u32 rsmka_import_mode(u32 wanted, u32 granted)
 	return mode & granted;
 }
 
+static u32 rsmka_import_verdict(const struct rsmka_share *share, u32 offer, u32 wanted)
+{
+	if (!(offer & RSMKA_LISTED))
+		return RSMERR_SEG_NOT_PUBLISHED_TO_NODE;
+	return rsmka_access_permitted(&share->grant, offer & RSMKA_MODE, wanted) ?
+	       RSM_SUCCESS : RSMERR_PERM_DENIED;
+}
+
 static void rsmka_import_report(const struct rsmka_segment *seg, const struct rsmka_share *share,
 				struct rsm_ioc_connect *arg)
 {
@@ -40,6 +48,7 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *
 					struct rsm_ioc_connect *arg)
 {
 	struct rsmka_share *share;
+	u32 offer;
 	int ret;
 
 	for (;;) {
@@ -47,10 +56,12 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *
 		if (ret)
 			return ret;
 		/* Without a length it failed for the thread that we waited for. */
-		if (share->grant.length &&
-		    !rsmka_access_permitted(&share->grant, arg->permission)) {
+		offer = READ_ONCE(share->offer);
+		ret = share->grant.length ?
+		      rsmka_import_verdict(share, offer, arg->permission) : RSM_SUCCESS;
+		if (ret) {
 			rsmka_share_leave(share, NULL);
-			return RSMERR_PERM_DENIED;
+			return ret;
 		}
 		if (rsmka_share_add(share, seg, &arg->generation))
 			break;
@@ -61,7 +72,7 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *
 	}
 
 	rsmka_import_report(seg, share, arg);
-	seg->mode = rsmka_import_mode(arg->permission, share->grant.mode);
+	seg->mode = rsmka_import_mode(arg->permission, offer);
 	/* The mappings of the share can then be found; nothing is mapped yet. */
 	file->f_mapping = share->inode->i_mapping;
 	/* Pairs with rsmka_segment_share(). */

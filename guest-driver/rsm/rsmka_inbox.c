@@ -93,6 +93,14 @@ static void rsmka_handle_bell(struct rsmka_path *path, u32 epoch, const void *da
 		rsmka_published_bell(path, key, post_flags);
 }
 
+static void rsmka_handle_republish(struct rsmka_path *path, u32 epoch, const void *data)
+{
+	const struct rsmka_msg_segment *msg = data;
+
+	rsmka_shares_republished(path, le32_to_cpu(msg->key), le64_to_cpu(msg->cookie),
+				 le32_to_cpu(msg->flags) & (RSMKA_MODE | RSMKA_LISTED));
+}
+
 static void rsmka_handle_credit(struct rsmka_path *path, u32 epoch, const void *data)
 {
 	const struct rsmka_msg_credit *msg = data;
@@ -124,6 +132,7 @@ static const struct rsmka_kind rsmka_kinds[RSMKA_MSG_TYPES] = {
 	[RSMKA_MSG_READY] = { sizeof(struct rsmka_msg_ready), rsmka_handle_ready },
 	[RSMKA_MSG_READY_ACK] = { sizeof(struct rsmka_msg_ready), rsmka_handle_ready_ack },
 	[RSMKA_MSG_CREDIT] = { sizeof(struct rsmka_msg_credit), rsmka_handle_credit },
+	[RSMKA_MSG_REPUBLISH] = { sizeof(struct rsmka_msg_segment), rsmka_handle_republish },
 };
 
 /* ---- the queue ---- */

@@ -13,7 +13,7 @@
 #define RSMKA_REPLY_REPEAT	(5 * HZ)
 #define RSMKA_OUTBOX_MAX	4096
 
-/* A message that nobody waits for; it spends a credit. */
+/* A message that nobody waits for. */
 struct rsmka_outgoing {
 	struct list_head list;
 	u32 epoch;
@@ -159,11 +159,13 @@ static void rsmka_outbox_work(struct work_struct *work)
 }
 
 /*
- * DISCONNECT and NOTIMPORTING go without anybody waiting for the peer.  If
- * there is no room, the peer gets by without: importers ask their adapter
- * whether pages were taken back, exporters clean up when they unpublish.
+ * DISCONNECT, NOTIMPORTING and REPUBLISH go without anybody waiting for the
+ * peer.  If there is no room, the peer gets by without: importers ask their
+ * adapter whether pages were taken back, exporters clean up when they
+ * unpublish, and a list that an importing node has not heard of holds as soon
+ * as none of its imports is older.
  */
-void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u64 cookie)
+void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie)
 {
 	struct rsmka_outgoing *out = kzalloc(sizeof(*out), GFP_KERNEL);
 
@@ -171,6 +173,7 @@ void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u64 cookie)
 		return;
 	out->msg.header.type = type;
 	out->msg.key = cpu_to_le32(key);
+	out->msg.flags = cpu_to_le32(flags);
 	out->msg.cookie = cpu_to_le64(cookie);
 
 	spin_lock(&path->lock);
@@ -307,7 +310,7 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 	granted = !slot->answered || slot->reply.status == 0;
 	rsmka_slot_give(path, slot);
 	if (ret && granted)
-		rsmka_ipc_post(path, RSMKA_MSG_NOTIMPORTING, share->key, share->cookie);
+		rsmka_ipc_post(path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
 	return ret;
 }
 

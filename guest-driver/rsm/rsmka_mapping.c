@@ -65,25 +65,42 @@ void rsmka_inode_free(struct inode *inode)
 
 /* ---- the whole segment in the adapter's window ---- */
 
-static int rsmka_share_map_locked(struct rsmka_share *share)
+/*
+ * The mapping gets the rights that the node has by now.  If the exporter has
+ * granted more since the segment was mapped, and an import needs it, everything
+ * goes over to a second mapping of the same memory.
+ */
+static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 {
 	struct rsmka_controller *controller = share->controller;
+	bool writes = READ_ONCE(share->writable);
+	void *handle, *old = share->handle;
+	phys_addr_t phys;
 	int ret;
 
 	lockdep_assert_held(&share->map_mutex);
-	if (share->handle)
+	if (old && (share->handle_writes || !write))
 		return 0;
 	if (!rsmka_controller_enter(controller))
 		return -ENODEV;
 	ret = controller->ops->map(controller->adapter, share->node, share->incarnation,
 				   &share->grant.address, share->grant.length >> PAGE_SHIFT,
-				   share->grant.mode & RSMKA_OWNER_WRITE, &share->phys,
-				   &share->handle);
+				   writes, &phys, &handle);
 	if (ret) {
-		share->handle = NULL;
+		rsmka_controller_exit(controller);
+		return ret;
+	}
+	down_write(&share->lock);
+	share->phys = phys;
+	up_write(&share->lock);
+	share->handle = handle;
+	share->handle_writes = writes;
+	if (old) {
+		unmap_mapping_range(share->inode->i_mapping, 0, share->grant.length, 1);
+		controller->ops->unmap(controller->adapter, old);
 		rsmka_controller_exit(controller);
 	}
-	return ret;
+	return 0;
 }
 
 /* The controller stays entered while something is mapped. */
@@ -110,12 +127,12 @@ static bool rsmka_share_connected(struct rsmka_share *share)
 }
 
 /* For one more VMA of a remote segment.  Errors are those of mmap(2). */
-static int rsmka_share_map(struct rsmka_share *share)
+static int rsmka_share_map(struct rsmka_share *share, bool write)
 {
 	int ret;
 
 	mutex_lock(&share->map_mutex);
-	ret = rsmka_share_map_locked(share);
+	ret = rsmka_share_map_locked(share, write);
 	/* If it ended meanwhile, its reaper waits for the mutex, then unmaps. */
 	if (!ret && !rsmka_share_connected(share))
 		ret = -ENODEV;
@@ -236,7 +253,7 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 		return -EACCES;
 
 	if (share->path) {
-		ret = rsmka_share_map(share);
+		ret = rsmka_share_map(share, seg->mode & RSMKA_OWNER_WRITE);
 		if (ret)
 			return ret;
 		vma->vm_ops = &rsmka_remote_vm_ops;

@@ -101,7 +101,7 @@ struct rsmka_path {
 	unsigned int inbox_first;
 	unsigned int inbox_count;
 	unsigned int handled;		/* since credits were last returned */
-	struct list_head outbox;	/* C messages nobody waits for */
+	struct list_head outbox;	/* messages nobody waits for */
 	unsigned int outbox_count;
 	u64 dropped;			/* messages that broke the rules */
 
@@ -143,7 +143,7 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 		   bool interruptible);
 int rsmka_ipc_connect(struct rsmka_share *share);
 int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
-void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u64 cookie);
+void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
 void rsmka_inbox_work(struct work_struct *work);
 
 /* ---- what programs ask (rsmka_topology.c, rsmka_debugfs.c) ---- */

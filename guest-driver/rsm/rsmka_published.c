@@ -24,6 +24,7 @@ struct rsmka_token {
 	struct list_head list;		/* in export->tokens */
 	u32 node;
 	u64 cookie;			/* of the share there */
+	u32 mode;			/* all that it was offered so far */
 };
 
 int rsmka_published_reserve(u32 *key)
@@ -60,6 +61,102 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 	xa_store(&rsmka_published, export->key, export->segment, GFP_KERNEL);
 }
 
+/* ---- changes ---- */
+
+void rsmka_published_set_address(struct rsmka_export *export,
+				 const struct rsmka_address *address)
+{
+	spin_lock(&export->visitors_lock);
+	export->address = *address;
+	spin_unlock(&export->visitors_lock);
+}
+
+/* What an import gets that connects from now on. */
+static u32 rsmka_published_offer(const struct rsmka_export *export, u32 node)
+{
+	u32 mode;
+
+	lockdep_assert_held(&export->visitors_lock);
+	return rsmka_acl_lookup(&export->acl, export->mode, node, &mode) ?
+	       mode | RSMKA_LISTED : 0;
+}
+
+/* Nodes that connect from now on are judged by @acl. */
+void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl *acl,
+			     struct rsmka_acl *old)
+{
+	struct rsmka_token *token;
+	struct rsmka_share *share;
+
+	spin_lock(&export->visitors_lock);
+	if (old)
+		*old = export->acl;
+	export->acl = *acl;
+	list_for_each_entry(token, &export->tokens, list)
+		token->mode |= rsmka_published_offer(export, token->node) & RSMKA_MODE;
+	list_for_each_entry(share, &export->local, local)
+		WRITE_ONCE(share->offer, rsmka_published_offer(export, share->node));
+	spin_unlock(&export->visitors_lock);
+}
+
+/* Add what the adapter must give: to nodes of the list and to those that import. */
+void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access)
+{
+	struct rsmka_token *token;
+
+	spin_lock(&export->visitors_lock);
+	rsmka_acl_rows(&export->acl, export->mode, rsmka_local_node(), access);
+	list_for_each_entry(token, &export->tokens, list)
+		rsmka_row_add(access, token->node, token->mode);
+	spin_unlock(&export->visitors_lock);
+}
+
+/* Tell importing nodes what the list now gives them. */
+void rsmka_published_announce(struct rsmka_export *export)
+{
+	struct rsmka_notice {
+		u32 node;
+		u32 offer;
+		u64 cookie;
+	} *told = kmalloc_array(RSMKA_NODES, sizeof(*told), GFP_KERNEL | __GFP_NOFAIL);
+	struct rsmka_token *token;
+	unsigned int i, count = 0;
+
+	spin_lock(&export->visitors_lock);
+	list_for_each_entry(token, &export->tokens, list) {
+		told[count].node = token->node;
+		told[count].offer = rsmka_published_offer(export, token->node);
+		told[count++].cookie = token->cookie;
+	}
+	spin_unlock(&export->visitors_lock);
+	for (i = 0; i < count; i++)
+		rsmka_ipc_post(rsmka_path_find(export->controller, told[i].node),
+			       RSMKA_MSG_REPUBLISH, export->key, told[i].offer, told[i].cookie);
+	kfree(told);
+}
+
+/* Shares of this node that have the pages @old go over to the export's present ones. */
+void rsmka_published_rebound(struct rsmka_export *export, struct page **old)
+{
+	struct rsmka_share *share, *found;
+
+	/* Keeps shares on the list; those that come have the present pages. */
+	mutex_lock(&rsmka_shares_lock);
+	do {
+		found = NULL;
+		spin_lock(&export->visitors_lock);
+		list_for_each_entry(share, &export->local, local)
+			if (share->pages == old)
+				found = share;
+		spin_unlock(&export->visitors_lock);
+		if (found)
+			rsmka_share_rebound(found, export->binding->pinned.pages);
+	} while (found);
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+/* ---- the end ---- */
+
 static void rsmka_published_end_local(struct rsmka_export *export)
 {
 	struct rsmka_share *share;
@@ -93,11 +190,13 @@ void rsmka_published_shut(struct rsmka_export *export)
 
 	list_for_each_entry_safe(token, next, &tokens, list) {
 		path = rsmka_path_find(export->controller, token->node);
-		rsmka_ipc_post(path, RSMKA_MSG_DISCONNECT, export->key, token->cookie);
+		rsmka_ipc_post(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
 		kfree(token);
 	}
 	rsmka_published_end_local(export);
 }
+
+/* ---- connections ---- */
 
 /* The segment, with a reference, if it is published. */
 static struct rsmka_segment *rsmka_published_find(u32 key)
@@ -174,6 +273,7 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 coo
 			list_add(&token->list, &export->tokens);
 		}
 		token->cookie = cookie;
+		token->mode |= grant->mode;
 	}
 	spin_unlock(&export->visitors_lock);
 
@@ -242,7 +342,8 @@ u32 rsmka_published_attach(struct rsmka_share *share)
 	if (!status) {
 		share->exporter = seg;
 		/* Stay until the share has ended, which unpublishing waits for. */
-		share->pages = export->pinned.pages;
+		share->pages = export->binding->pinned.pages;
+		share->offer = rsmka_published_offer(export, share->node);
 		list_add(&share->local, &export->local);
 	}
 	spin_unlock(&export->visitors_lock);

@@ -8,7 +8,7 @@
  * Locks, outermost first; each says at its declaration what it guards.
  *
  *	segment->lock
- *	  export->lock		held over ops->publish/unpublish
+ *	  export->lock		held over ops->publish/republish/rebind/unpublish
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
  *	      rsmka_shares_lock
@@ -40,6 +40,7 @@
 #include <rsm/rsm_errno.h>
 
 #include "controller.h"
+#include "rsmka_hold.h"
 
 struct rsmka_export;
 struct rsmka_path;
@@ -131,10 +132,11 @@ struct rsmka_grant {
 };
 
 bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, u32 *mode);
+void rsmka_row_add(struct rsmka_access *access, u32 node, u32 mode);
 void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
 		    struct rsmka_access *access);
 u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);
-bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 wanted);
+bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 
 /* ---- memory of exporters (rsmka_pin.c, rsmka_watch.c) ---- */
 
@@ -150,10 +152,22 @@ extern unsigned int rsmka_max_exported_memory;
 int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
 
+/* How many work items look, or are to look, at the memory of one export. */
+struct rsmka_looks {
+	atomic_t pending;
+	wait_queue_head_t wait;		/* pending is 0 */
+};
+
+void rsmka_looks_init(struct rsmka_looks *looks);
+bool rsmka_looks_settled(const struct rsmka_looks *looks);
+/* Returns when everything that was unmapped up to now has been noticed, or -EINTR. */
+int rsmka_looks_settle(struct rsmka_looks *looks, bool interruptible);
+
 /* Watches that a process keeps an exported range as it was when it was pinned. */
 struct rsmka_watch {
 	struct mmu_interval_notifier notifier;
 	struct mm_struct *mm;
+	struct rsmka_looks *looks;
 	struct work_struct work;
 	spinlock_t lock;		/* first, last, lost */
 	unsigned long first;		/* addresses to look at again; */
@@ -161,13 +175,18 @@ struct rsmka_watch {
 	bool lost;			/* the address space is gone */
 };
 
-int rsmka_watch_start(struct rsmka_watch *watch, struct mm_struct *mm, unsigned long start,
-		      unsigned long length);
+int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
+		      struct mm_struct *mm, unsigned long start, unsigned long length);
 void rsmka_watch_stop(struct rsmka_watch *watch);
-/* Returns when everything that was unmapped up to now has been noticed. */
-void rsmka_watch_settle(struct rsmka_watch *watch);
 
-/* ---- exports (rsmka_export.c) ---- */
+/* Memory of an export. */
+struct rsmka_binding {
+	struct rsmka_export *export;
+	struct rsmka_watch watch;
+	struct rsmka_pinned pinned;
+};
+
+/* ---- exports (rsmka_export.c, rsmka_publish.c) ---- */
 
 enum rsmka_export_state {
 	RSMKA_BOUND,
@@ -183,13 +202,14 @@ struct rsmka_export {
 	kgid_t gid;
 	u32 mode;			/* 0666 & ~umask at creation */
 	u64 length;
-	struct rsmka_watch watch;
+	u32 flags;			/* RSM_EXPORT_* */
+	struct rsmka_looks looks;
 
-	struct mutex lock;		/* state, key, handle, pinned */
+	struct rsmka_hold lock;		/* state, key, handle, binding */
 	enum rsmka_export_state state;
 	u32 key;
 	void *handle;			/* of the adapter; NULL if no other node has access */
-	struct rsmka_pinned pinned;
+	struct rsmka_binding *binding;	/* changed under visitors_lock as well */
 	struct list_head on_controller;	/* controller->lock */
 
 	/* What connecting nodes read and write. */
@@ -202,8 +222,13 @@ struct rsmka_export {
 };
 
 int rsmka_export_create(struct rsmka_segment *seg, struct rsm_ioc_export *arg);
+int rsmka_export_rebind(struct rsmka_segment *seg, struct rsm_ioc_rebind *arg);
+bool rsmka_export_is_mine(const struct rsmka_export *export);
+int rsmka_export_enter(struct rsmka_export *export);
 int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg);
+int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *arg);
 int rsmka_export_unpublish(struct rsmka_segment *seg);
+void rsmka_export_unpublish_locked(struct rsmka_export *export);
 void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
 void rsmka_export_close(struct rsmka_export *export);
@@ -218,6 +243,13 @@ void rsmka_published_release(u32 key);
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
 			  const struct rsmka_address *address);
 void rsmka_published_shut(struct rsmka_export *export);
+void rsmka_published_set_address(struct rsmka_export *export,
+				 const struct rsmka_address *address);
+void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl *acl,
+			     struct rsmka_acl *old);
+void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
+void rsmka_published_announce(struct rsmka_export *export);
+void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
 u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
@@ -251,10 +283,17 @@ struct rsmka_share {
 	u64 cookie;			/* names this share in messages, never used twice */
 	struct rsmka_controller *controller;
 	struct rsmka_grant grant;	/* valid from CONNECTED on */
+	/*
+	 * What an import gets that connects now: mode and RSMKA_LISTED.  The
+	 * exporter may change it; rsmka_shares_lock, or its visitors_lock.
+	 */
+	u32 offer;
+	bool offered;			/* before its reply had come */
+	bool writable;			/* offered at any time; rsmka_shares_lock */
 
 	/* Exporter on this node. */
 	struct rsmka_segment *exporter;	/* holds a reference; NULL: another node */
-	struct page **pages;		/* the exporter's, pinned while CONNECTED */
+	struct page **pages;		/* the exporter's, pinned while CONNECTED; lock */
 	struct list_head local;		/* in export->local; its visitors_lock */
 
 	/* Exporter on another node. */
@@ -271,9 +310,10 @@ struct rsmka_share {
 	struct rw_semaphore lock;	/* state, against faults; written under both locks */
 	enum rsmka_share_state state;
 
-	struct mutex map_mutex;		/* handle, phys, mappings */
+	struct mutex map_mutex;		/* handle, handle_writes, phys, mappings */
 	void *handle;			/* of the adapter: the whole segment is mapped */
-	phys_addr_t phys;		/* constant while mappings > 0 */
+	bool handle_writes;
+	phys_addr_t phys;		/* changed under lock as well */
 	unsigned long mappings;		/* VMAs of a remote segment */
 	struct work_struct reap;	/* unmaps after the end */
 };
@@ -288,6 +328,8 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
 void rsmka_share_end(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
+void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
+void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
 void rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
 
 /* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */

@@ -133,7 +133,7 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 	unmap_mapping_range(share->inode->i_mapping, 0, 0, 1);
 
 	if (share->path) {
-		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, share->cookie);
+		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
 		queue_work(system_unbound_wq, &share->reap);
 	} else {
 		rsmka_published_detach(share);
@@ -221,6 +221,10 @@ static int rsmka_share_establish(struct rsmka_share *share)
 		if (share->exporter)
 			rsmka_published_detach(share);
 	} else {
+		/* A REPUBLISH that overtook the reply is newer. */
+		if (share->path && !share->offered)
+			WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
+		share->writable |= share->grant.mode & RSMKA_OWNER_WRITE;
 		rsmka_share_set_state(share, RSMKA_CONNECTED);
 	}
 	mutex_unlock(&rsmka_shares_lock);
@@ -326,6 +330,31 @@ void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
 		    (node == 0 || (share->path && share->node == node)))
 			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
 	mutex_unlock(&rsmka_shares_lock);
+}
+
+/* The exporter has another access list; @offer is 0 if it does not name this node. */
+void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer)
+{
+	struct rsmka_share *share;
+
+	mutex_lock(&rsmka_shares_lock);
+	share = rsmka_share_find(path->controller, path->node, key);
+	if (share && share->path && share->cookie == cookie) {
+		WRITE_ONCE(share->offer, offer);
+		share->offered = true;
+		share->writable |= offer & RSMKA_OWNER_WRITE;
+	}
+	mutex_unlock(&rsmka_shares_lock);
+}
+
+/* The exporter, on this node, has other memory.  Faults insert the new pages. */
+void rsmka_share_rebound(struct rsmka_share *share, struct page **pages)
+{
+	lockdep_assert_held(&rsmka_shares_lock);
+	down_write(&share->lock);
+	share->pages = pages;
+	up_write(&share->lock);
+	unmap_mapping_range(share->inode->i_mapping, 0, 0, 1);
 }
 
 void rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)

@@ -19,6 +19,33 @@
 
 #define RSMKA_WATCH_BATCH	64
 
+void rsmka_looks_init(struct rsmka_looks *looks)
+{
+	atomic_set(&looks->pending, 0);
+	init_waitqueue_head(&looks->wait);
+}
+
+bool rsmka_looks_settled(const struct rsmka_looks *looks)
+{
+	return !atomic_read(&looks->pending);
+}
+
+/* A look may end an export, which may wait for a halted peer: not hung, idle. */
+int rsmka_looks_settle(struct rsmka_looks *looks, bool interruptible)
+{
+	if (interruptible)
+		return wait_event_interruptible(looks->wait, rsmka_looks_settled(looks)) ?
+		       -EINTR : 0;
+	wait_event_idle(looks->wait, rsmka_looks_settled(looks));
+	return 0;
+}
+
+static void rsmka_look_over(struct rsmka_looks *looks)
+{
+	if (atomic_dec_and_test(&looks->pending))
+		wake_up_all(&looks->wait);
+}
+
 static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
 				   const struct mmu_notifier_range *range, unsigned long seq)
 {
@@ -42,7 +69,9 @@ static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
 	if (range->event == MMU_NOTIFY_RELEASE)
 		watch->lost = true;
 	spin_unlock(&watch->lock);
-	queue_work(system_unbound_wq, &watch->work);
+	atomic_inc(&watch->looks->pending);
+	if (!queue_work(system_unbound_wq, &watch->work))
+		rsmka_look_over(watch->looks);
 	return true;
 }
 
@@ -91,7 +120,8 @@ static bool rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long 
 static void rsmka_watch_work(struct work_struct *work)
 {
 	struct rsmka_watch *watch = container_of(work, struct rsmka_watch, work);
-	struct rsmka_export *export = container_of(watch, struct rsmka_export, watch);
+	struct rsmka_binding *binding = container_of(watch, struct rsmka_binding, watch);
+	struct rsmka_export *export = binding->export;
 	unsigned long first, last;
 	bool lost;
 
@@ -105,24 +135,26 @@ static void rsmka_watch_work(struct work_struct *work)
 	watch->last = 0;
 	spin_unlock(&watch->lock);
 
-	mutex_lock(&export->lock);
-	if (export->state != RSMKA_ZOMBIE && first <= last &&
-	    (lost || !rsmka_watch_intact(&export->pinned, first, last)))
+	rsmka_hold(&export->lock);
+	if (export->binding == binding && export->state != RSMKA_ZOMBIE && first <= last &&
+	    (lost || !rsmka_watch_intact(&binding->pinned, first, last)))
 		rsmka_export_memory_lost(export);
-	mutex_unlock(&export->lock);
+	rsmka_unhold(&export->lock);
+	rsmka_look_over(watch->looks);
 }
 
 /*
- * Starts before the range is pinned.  Until the export is complete its lock is
- * held, and what happens meanwhile is looked at after that.
+ * Starts before the range is pinned.  Until that is done export->lock is held,
+ * and what happens meanwhile is looked at after that.
  */
-int rsmka_watch_start(struct rsmka_watch *watch, struct mm_struct *mm, unsigned long start,
-		      unsigned long length)
+int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
+		      struct mm_struct *mm, unsigned long start, unsigned long length)
 {
 	int ret;
 
 	spin_lock_init(&watch->lock);
 	INIT_WORK(&watch->work, rsmka_watch_work);
+	watch->looks = looks;
 	watch->first = ULONG_MAX;
 	ret = mmu_interval_notifier_insert(&watch->notifier, mm, start, length,
 					   &rsmka_watch_ops);
@@ -134,14 +166,12 @@ int rsmka_watch_start(struct rsmka_watch *watch, struct mm_struct *mm, unsigned 
 	return 0;
 }
 
+/* Without export->lock, which the work takes. */
 void rsmka_watch_stop(struct rsmka_watch *watch)
 {
 	mmu_interval_notifier_remove(&watch->notifier);
+	rsmka_looks_settle(watch->looks, false);
+	/* It has done all but to return. */
 	cancel_work_sync(&watch->work);
 	mmdrop(watch->mm);
-}
-
-void rsmka_watch_settle(struct rsmka_watch *watch)
-{
-	flush_work(&watch->work);
 }

@@ -40,7 +40,8 @@ static int sci_access_find(struct sci_device *sd, const struct sci_access_row *r
 	return free;
 }
 
-int sci_access_get(struct sci_device *sd, const struct rsmka_access *access)
+/* Waits for peers only if @wait and if there is no other way. */
+int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, bool wait)
 {
 	struct sci_inbound *in = &sd->inbound;
 	struct sci_access_row row;
@@ -49,7 +50,7 @@ int sci_access_get(struct sci_device *sd, const struct rsmka_access *access)
 	sci_access_fill(&row, access);
 	mutex_lock(&in->lock);
 	i = sci_access_find(sd, &row);
-	if (i < 0) {
+	if (i < 0 && wait) {
 		/*
 		 * Unused rows wait for an invalidation.  Node 0 does not exist,
 		 * so nobody has mapped its ring: the peers answer at once.

@@ -34,6 +34,7 @@ static const struct rsmka_controller_ops sci_agent_ops = {
 	.owner = THIS_MODULE,
 	.publish = sci_export_publish,
 	.republish = sci_export_republish,
+	.rebind = sci_export_rebind,
 	.unpublish = sci_export_unpublish,
 	.map = sci_import_map,
 	.unmap = sci_import_unmap,

@@ -126,8 +126,8 @@ unlock:
 }
 
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, struct rsmka_address *address,
-		       void **handle)
+		       const struct rsmka_access *access, bool wait,
+		       struct rsmka_address *address, void **handle)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export;
@@ -142,7 +142,7 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 		return -ENOMEM;
 	export->count = nr_pages;
 
-	ret = sci_access_get(sd, access);
+	ret = sci_access_get(sd, access, wait);
 	if (ret < 0)
 		goto free_export;
 	export->row = ret;
@@ -166,7 +166,8 @@ free_export:
 }
 
 /* Mappings that exist keep their rights, so no peer is asked. */
-int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access)
+int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access,
+			 bool wait)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export = handle;
@@ -174,7 +175,7 @@ int sci_export_republish(void *adapter, void *handle, const struct rsmka_access 
 	unsigned long i;
 	int ret;
 
-	ret = sci_access_get(sd, access);
+	ret = sci_access_get(sd, access, wait);
 	if (ret < 0)
 		return ret;
 	export->row = ret;
@@ -184,6 +185,23 @@ int sci_export_republish(void *adapter, void *handle, const struct rsmka_access 
 		WRITE_ONCE(sci_inbound_entry(&sd->inbound, i)->access, cpu_to_le16(export->row));
 	sci_access_put(sd, old);
 	return 0;
+}
+
+/* Key and row stay, so that each word is valid by itself whichever page it names. */
+void sci_export_rebind(void *adapter, void *handle, struct page **pages)
+{
+	struct sci_device *sd = adapter;
+	struct sci_export *export = handle;
+	unsigned long i;
+	u64 page;
+
+	for (i = 0; i < export->count; i++) {
+		page = page_to_phys(pages[i]) | SCI_INBOUND_READ | SCI_INBOUND_WRITE;
+		WRITE_ONCE(sci_inbound_entry(&sd->inbound, export->first + i)->page,
+			   cpu_to_le64(page));
+	}
+	/* Peers translate anew what they have mapped. */
+	sci_inval_range(sd, export->first, export->count);
 }
 
 void sci_export_unpublish(void *adapter, void *handle)

@@ -55,7 +55,7 @@ int sci_ring_publish(struct sci_peer *peer)
 	mutex_unlock(&in->lock);
 	if (ret)
 		goto free_ring;
-	ret = sci_access_get(peer->sd, &access);
+	ret = sci_access_get(peer->sd, &access, true);
 	if (ret < 0)
 		goto free_ring;
 

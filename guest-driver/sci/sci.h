@@ -182,7 +182,7 @@ void sci_import_unmap(void *adapter, void *handle);
 bool sci_import_mapped(void *adapter, void *handle);
 
 /* access.c */
-int sci_access_get(struct sci_device *sd, const struct rsmka_access *access);
+int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, bool wait);
 void sci_access_put(struct sci_device *sd, u16 row);
 
 /* inbound.c */
@@ -193,9 +193,11 @@ int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned lon
 void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phys, u32 key,
 		     u16 row);
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, struct rsmka_address *address,
-		       void **handle);
-int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access);
+		       const struct rsmka_access *access, bool wait,
+		       struct rsmka_address *address, void **handle);
+int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access,
+			 bool wait);
+void sci_export_rebind(void *adapter, void *handle, struct page **pages);
 void sci_export_unpublish(void *adapter, void *handle);
 
 /* inval.c */

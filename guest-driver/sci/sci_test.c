@@ -115,11 +115,11 @@ static void equal_access_rows_are_shared(struct kunit *test)
 	int first, other;
 
 	__set_bit(70, access.read);
-	first = sci_access_get(sd, &access);
-	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access), first);
+	first = sci_access_get(sd, &access, true);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, true), first);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->inbound.rows[first].read[1]), 1ull << 6);
 	__set_bit(70, access.write);
-	other = sci_access_get(sd, &access);
+	other = sci_access_get(sd, &access, true);
 	KUNIT_EXPECT_NE(test, other, first);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->inbound.rows[other].write[1]), 1ull << 6);
 	KUNIT_EXPECT_EQ(test, sd->inbound.row_use[first].refs, 2);
@@ -135,16 +135,16 @@ static void unused_row_changes_only_after_an_invalidation(struct kunit *test)
 	/* One is running when the row becomes unused; it does not count. */
 	sd->inval.started = 1;
 	__set_bit(1, access.read);
-	old = sci_access_get(sd, &access);
+	old = sci_access_get(sd, &access, true);
 	sci_access_put(sd, old);
 	sd->inval.completed = 1;
 	__set_bit(2, access.read);
-	KUNIT_EXPECT_NE(test, sci_access_get(sd, &access), old);
+	KUNIT_EXPECT_NE(test, sci_access_get(sd, &access, true), old);
 
 	sd->inval.started = 2;
 	sd->inval.completed = 2;
 	__set_bit(3, access.read);
-	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access), old);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, true), old);
 }
 
 static struct kunit_case sci_test_cases[] = {

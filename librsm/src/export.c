@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The exporter's side of a segment: create, publish, unpublish, destroy.  The
+ * The exporter's side of a segment: create, rebind, publish, republish,
+ * unpublish, destroy.  The
  * descriptor is the segment; what is tested here is only what the agent
  * cannot know.
  *
@@ -83,9 +84,24 @@ int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
 
 	export->segment.kind = RSM_SEGMENT_EXPORT;
 	export->segment.fd = fd;
+	export->dontwait = flags & RSM_CREATE_SEG_DONTWAIT;
 	pthread_mutex_init(&export->segment.lock, NULL);
 	*memseg = export;
 	return RSM_SUCCESS;
+}
+
+/* The handle does not know its address, so its lock has nothing to guard here. */
+int rsm_memseg_export_rebind(rsm_memseg_export_handle_t memseg, void *vaddr, off_t off,
+			     size_t size)
+{
+	struct rsm_ioc_rebind rebind = { .vaddr = (uintptr_t)vaddr, .length = size };
+
+	(void)off;
+	if (!export_valid(memseg))
+		return RSMERR_BAD_SEG_HNDL;
+	if (!vaddr)
+		return RSMERR_BAD_ADDR;
+	return rsmerr_of_call(rsm_device_call(memseg->segment.fd, RSM_IOC_REBIND, &rebind));
 }
 
 int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg)
@@ -141,8 +157,45 @@ int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg, rsm_memseg_id_t
 	if (access_list_length && !access_list)
 		return RSMERR_BAD_ACL;
 
-	pthread_mutex_lock(&memseg->segment.lock);
+	/* Another thread may hold it until a peer answers. */
+	if (memseg->dontwait) {
+		if (pthread_mutex_trylock(&memseg->segment.lock))
+			return RSMERR_INSUFFICIENT_RESOURCES;
+	} else {
+		pthread_mutex_lock(&memseg->segment.lock);
+	}
 	ret = export_publish_locked(memseg, segment_id, access_list, access_list_length);
+	pthread_mutex_unlock(&memseg->segment.lock);
+	return ret;
+}
+
+static int export_republish_locked(rsm_memseg_export_handle_t export,
+				   rsmapi_access_entry_t access_list[],
+				   uint_t access_list_length)
+{
+	struct rsm_ioc_republish republish = {
+		.acl = access_list_length ? (uintptr_t)access_list : 0,
+		.acl_len = access_list_length,
+	};
+
+	if (!export->published)
+		return RSMERR_SEG_NOT_PUBLISHED;
+	if (access_list_length && !access_list)
+		return RSMERR_BAD_ACL;
+	return rsmerr_of_call(rsm_device_call(export->segment.fd, RSM_IOC_REPUBLISH,
+					      &republish));
+}
+
+int rsm_memseg_export_republish(rsm_memseg_export_handle_t memseg,
+				rsmapi_access_entry_t access_list[], uint_t access_list_length)
+{
+	int ret;
+
+	if (!export_valid(memseg))
+		return RSMERR_BAD_SEG_HNDL;
+
+	pthread_mutex_lock(&memseg->segment.lock);
+	ret = export_republish_locked(memseg, access_list, access_list_length);
 	pthread_mutex_unlock(&memseg->segment.lock);
 	return ret;
 }

@@ -38,6 +38,7 @@ struct rsm_segment {
 
 struct __rsm_memseg_export_handle {
 	struct rsm_segment segment;
+	bool dontwait;		/* constant */
 	bool published;
 };
 

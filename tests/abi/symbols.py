@@ -24,6 +24,8 @@ PROTOTYPES = {
     "rsm_memseg_export_destroy": "rsm_memseg_export_handle_t",
     "rsm_memseg_export_publish": "rsm_memseg_export_handle_t, rsm_memseg_id_t *,"
     " rsmapi_access_entry_t [], uint_t",
+    "rsm_memseg_export_rebind": "rsm_memseg_export_handle_t, void *, off_t, size_t",
+    "rsm_memseg_export_republish": "rsm_memseg_export_handle_t, rsmapi_access_entry_t [], uint_t",
     "rsm_memseg_export_unpublish": "rsm_memseg_export_handle_t",
     "rsm_memseg_import_connect": "rsmapi_controller_handle_t, rsm_node_id_t, rsm_memseg_id_t,"
     " rsm_permission_t, rsm_memseg_import_handle_t *",

@@ -110,7 +110,7 @@ struct rsm_ioc_export {
 };
 
 #define RSM_EXPORT_ALLOW_REBIND	0x1
-#define RSM_EXPORT_DONTWAIT	0x2
+#define RSM_EXPORT_DONTWAIT	0x2	/* INSUFFICIENT_RESOURCES instead of waiting, here and in PUBLISH */
 
 struct rsm_acl_entry {
 	__u32 node;
@@ -132,6 +132,32 @@ struct rsm_ioc_publish {
 struct rsm_ioc_unpublish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+};
+
+/*
+ * REPUBLISH: replace the access list of a published segment.  Connections that
+ * exist keep what they have.  SEG_NOT_PUBLISHED, NOT_CREATOR, BAD_ACL,
+ * BAD_ADDR, INTERNAL_ERROR, ... (4.8, 4-10)
+ */
+struct rsm_ioc_republish {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 acl;		/* struct rsm_acl_entry * */
+	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
+	__u32 reserved;		/* 0 */
+};
+
+/*
+ * REBIND: put [vaddr, vaddr + length) in the place of the exported memory;
+ * length is that of the segment.  Importers stay and reach the new memory when
+ * it returns.  REBIND_NOT_ALLOWED, NOT_CREATOR, BAD_ADDR, BAD_LENGTH,
+ * BAD_SEG_HNDL (the memory is gone), errors of EXPORT.  (4.9, 3-10)
+ */
+struct rsm_ioc_rebind {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 vaddr;
+	__u64 length;
 };
 
 /* CONNECT: make this descriptor an import of `key` on `node`.  (4.10, 5-12) */
@@ -206,5 +232,7 @@ struct rsm_ioc_consume {
 #define RSM_IOC_CHECK		_IOWR(RSM_IOC_MAGIC, 0x07, struct rsm_ioc_check)
 #define RSM_IOC_POST		_IOWR(RSM_IOC_MAGIC, 0x08, struct rsm_ioc_post)
 #define RSM_IOC_CONSUME		_IOWR(RSM_IOC_MAGIC, 0x09, struct rsm_ioc_consume)
+#define RSM_IOC_REPUBLISH	_IOWR(RSM_IOC_MAGIC, 0x0a, struct rsm_ioc_republish)
+#define RSM_IOC_REBIND		_IOWR(RSM_IOC_MAGIC, 0x0b, struct rsm_ioc_rebind)
 
 #endif /* _UAPI_RSM_H */

@@ -14,7 +14,8 @@
  * one rsmapi_barrier_t belongs to one thread at a time.  Each handle uses one
  * file descriptor, close-on-exec, numbered from 256 if the soft limit of
  * descriptors is above 256.  A child of fork() may use what it inherited,
- * except that only the creator of an export may publish or unpublish it.
+ * except that only the creator of an export may publish, republish, rebind or
+ * unpublish it.
  */
 #ifndef RSM_RSMAPI_H
 #define RSM_RSMAPI_H
@@ -134,7 +135,9 @@ void rsm_free_interconnect_topology(rsm_topology_t *topology);
 /*
  * Pin [@vaddr, @vaddr + @size) as a segment that nobody can see yet.  @vaddr
  * and @size (bytes) are multiples of the system's page size.  @flags:
- * RSM_ALLOW_REBIND, RSM_CREATE_SEG_DONTWAIT; others are ignored.  Who may
+ * RSM_ALLOW_REBIND; RSM_CREATE_SEG_DONTWAIT, with which creating and publishing
+ * the segment is INSUFFICIENT_RESOURCES where it would wait for other threads
+ * or nodes to give something back; others are ignored.  Who may
  * connect is fixed here: caller's user and group, and 0777 less the umask.
  * *@memseg is NULL after a failure.
  *
@@ -148,6 +151,24 @@ void rsm_free_interconnect_topology(rsm_topology_t *topology);
 int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
 			     rsm_memseg_export_handle_t *memseg,
 			     void *vaddr, size_t size, uint_t flags);
+
+/*
+ * Put [@vaddr, @vaddr + @size), other memory of the calling process, in the
+ * place of the segment's, published or not, which is unpinned.  @size is the
+ * segment's, @off is ignored.  Importers stay connected; on return their
+ * mappings show the new memory, and each access before that has reached either
+ * the old or the new.  The contents are not copied.  Waits, not interruptibly,
+ * for importing nodes.  Memory limits count both while it lasts.  To rebind to
+ * the address that is bound does nothing.
+ *
+ * BAD_SEG_HNDL @memseg is NULL or no export; BAD_ADDR @vaddr is NULL;
+ * REBIND_NOT_ALLOWED created without RSM_ALLOW_REBIND; NOT_CREATOR; BAD_LENGTH;
+ * INTERRUPTED; BAD_SEG_HNDL the segment's memory is gone; BAD_ADDR not aligned;
+ * INSUFFICIENT_MEM; BAD_ADDR not mapped, or not memory that can be pinned;
+ * PERM_DENIED not writable.  After an error the old memory stays.
+ */
+int rsm_memseg_export_rebind(rsm_memseg_export_handle_t memseg, void *vaddr,
+			     off_t off, size_t size);
 
 /*
  * Unpublish if necessary and unpin.  Waits for importers to be cut off.
@@ -175,6 +196,21 @@ int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg,
 			      rsm_memseg_id_t *segment_id,
 			      rsmapi_access_entry_t access_list[],
 			      uint_t access_list_length);
+
+/*
+ * Replace the access list of a published segment; arguments as of
+ * rsm_memseg_export_publish().  Importers that are connected keep what they
+ * have; who connects from then on is judged by the new list.
+ *
+ * BAD_SEG_HNDL @memseg is NULL or no export; SEG_NOT_PUBLISHED, also if the
+ * memory is gone; BAD_ACL length without list; NOT_CREATOR; BAD_ACL too long,
+ * bad node or permission; BAD_ADDR list not readable; INTERRUPTED;
+ * INTERNAL_ERROR a node of the list has no path; INSUFFICIENT_MEM;
+ * INSUFFICIENT_RESOURCES.  After an error the old list is in force.
+ */
+int rsm_memseg_export_republish(rsm_memseg_export_handle_t memseg,
+				rsmapi_access_entry_t access_list[],
+				uint_t access_list_length);
 
 /*
  * Cut off all importers and free the id.  On return no importer reaches the

@@ -61,24 +61,52 @@ static int cmd_export(int n, char **arg)
 					n > 2 ? pair_number(arg[2], 10) : 0);
 }
 
-static int cmd_publish(int n, char **arg)
+/* NODE:PERM arguments; how many. */
+static uint_t access_list(int n, char **arg, rsmapi_access_entry_t *acl)
 {
-	rsmapi_access_entry_t acl[ARGS_MAX];
-	struct slot *s = slot_of(arg[0]);
-	rsm_memseg_id_t id = pair_number(arg[1], 16);
-	int err;
-
-	for (int i = 2; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		char *colon = strchr(arg[i], ':');
 
 		if (!colon)
 			pair_die("not NODE:PERMISSION: %s", arg[i]);
 		*colon = '\0';
-		acl[i - 2].ae_node = pair_number(arg[i], 10);
-		acl[i - 2].ae_permission = pair_number(colon + 1, 8);
+		acl[i].ae_node = pair_number(arg[i], 10);
+		acl[i].ae_permission = pair_number(colon + 1, 8);
 	}
-	err = rsm_memseg_export_publish(s->ex, &id, acl, n - 2);
+	return n;
+}
+
+static int cmd_publish(int n, char **arg)
+{
+	rsmapi_access_entry_t acl[ARGS_MAX];
+	rsm_memseg_id_t id = pair_number(arg[1], 16);
+	uint_t length = access_list(n - 2, arg + 2, acl);
+	int err = rsm_memseg_export_publish(slot_of(arg[0])->ex, &id, acl, length);
+
 	snprintf(reply, sizeof(reply), "%x", id);
+	return err;
+}
+
+static int cmd_republish(int n, char **arg)
+{
+	rsmapi_access_entry_t acl[ARGS_MAX];
+	uint_t length = access_list(n - 1, arg + 1, acl);
+
+	return rsm_memseg_export_republish(slot_of(arg[0])->ex, acl, length);
+}
+
+/* To fresh memory; the old one is unmapped at once. */
+static int cmd_rebind(int n, char **arg)
+{
+	struct slot *s = slot_of(arg[0]);
+	void *mem = pair_memory(s->bytes);
+	int err = rsm_memseg_export_rebind(s->ex, mem, 0, s->bytes);
+
+	(void)n;
+	if (munmap(err ? mem : (void *)s->mem, s->bytes))
+		pair_die("munmap failed");
+	if (!err)
+		s->mem = mem;
 	return err;
 }
 
@@ -302,6 +330,8 @@ static const struct command {
 } commands[] = {
 	{ "export", 2, "SLOT BYTES [FLAGS]", cmd_export },
 	{ "publish", 2, "SLOT ID [NODE:PERM]...", cmd_publish },
+	{ "republish", 1, "SLOT [NODE:PERM]...", cmd_republish },
+	{ "rebind", 1, "SLOT: to fresh memory", cmd_rebind },
 	{ "unpublish", 1, "SLOT", cmd_unpublish },
 	{ "destroy", 1, "SLOT", cmd_destroy },
 	{ "free", 1, "SLOT: munmap exported memory", cmd_free },
