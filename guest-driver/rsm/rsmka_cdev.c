@@ -32,6 +32,8 @@ union rsmka_arg {
 	struct rsm_ioc_consume consume;
 	struct rsm_ioc_republish republish;
 	struct rsm_ioc_rebind rebind;
+	struct rsm_ioc_segments segments;
+	struct rsm_ioc_counters counters;
 };
 
 /* @seg is NULL on a control descriptor. */
@@ -91,6 +93,8 @@ static int rsmka_ioctl_post(struct file *file, struct rsmka_segment *seg, union 
 {
 	struct rsmka_export *export = rsmka_segment_export(seg);
 	struct rsmka_share *share = rsmka_segment_share(seg);
+	struct rsmka_counters *counters;
+	bool heard;
 
 	if (export)
 		return rsmka_published_post(export, arg->head.flags);
@@ -99,7 +103,10 @@ static int rsmka_ioctl_post(struct file *file, struct rsmka_segment *seg, union 
 	if (share->path)
 		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
 	/* Whoever publishes the id now hears it, as on another node. */
-	rsmka_published_bell(NULL, share->key, arg->head.flags);
+	counters = rsmka_share_counters(share);
+	heard = rsmka_published_bell(NULL, share->key, arg->head.flags);
+	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
+	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
 	return RSM_SUCCESS;
 }
 
@@ -120,6 +127,18 @@ static int rsmka_ioctl_rebind(struct file *file, struct rsmka_segment *seg, unio
 	return rsmka_export_rebind(seg, &arg->rebind);
 }
 
+static int rsmka_ioctl_segments(struct file *file, struct rsmka_segment *seg,
+				union rsmka_arg *arg)
+{
+	return rsmka_stat_segments(&arg->segments);
+}
+
+static int rsmka_ioctl_counters(struct file *file, struct rsmka_segment *seg,
+				union rsmka_arg *arg)
+{
+	return arg->counters.reserved ? -EINVAL : rsmka_stat_counters(&arg->counters);
+}
+
 #define RSMKA_IOCTL(number, flags, segment, call) \
 	[_IOC_NR(number)] = { number, flags, segment, call }
 
@@ -137,6 +156,8 @@ static const struct rsmka_ioctl rsmka_ioctls[] = {
 	RSMKA_IOCTL(RSM_IOC_CONSUME, 0, true, rsmka_ioctl_consume),
 	RSMKA_IOCTL(RSM_IOC_REPUBLISH, 0, true, rsmka_ioctl_republish),
 	RSMKA_IOCTL(RSM_IOC_REBIND, 0, true, rsmka_ioctl_rebind),
+	RSMKA_IOCTL(RSM_IOC_SEGMENTS, 0, false, rsmka_ioctl_segments),
+	RSMKA_IOCTL(RSM_IOC_COUNTERS, 0, false, rsmka_ioctl_counters),
 };
 
 static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long address)

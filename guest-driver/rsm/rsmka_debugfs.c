@@ -35,9 +35,10 @@ static const char * const rsmka_share_states[] = {
 static void rsmka_show_path(struct seq_file *s, struct rsmka_path *path)
 {
 	spin_lock(&path->lock);
-	seq_printf(s, "  node %u %s incarnation %u session %08x peer %08x credits %u outbox %u dropped %llu\n",
+	seq_printf(s, "  node %u %s incarnation %u session %08x peer %08x credits %u outbox %u dropped %lld\n",
 		   path->node, rsmka_path_states[path->state], path->incarnation, path->session,
-		   path->peer_session, path->credits, path->outbox_count, path->dropped);
+		   path->peer_session, path->credits, path->outbox_count,
+		   atomic64_read(&path->counters.count[RSM_COUNT_MESSAGES_DROPPED]));
 	spin_unlock(&path->lock);
 }
 
@@ -63,19 +64,6 @@ static int controllers_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(controllers);
 
-/* The next segment descriptor from @number on, with a reference. */
-static struct rsmka_segment *rsmka_segment_next(unsigned long *number)
-{
-	struct rsmka_segment *seg;
-
-	xa_lock(&rsmka_segments);
-	seg = xa_find(&rsmka_segments, number, ULONG_MAX, XA_PRESENT);
-	if (seg)
-		kref_get(&seg->ref);
-	xa_unlock(&rsmka_segments);
-	return seg;
-}
-
 static void rsmka_show_all(struct seq_file *s,
 			   void (*show)(struct seq_file *s, struct rsmka_segment *seg))
 {
@@ -86,16 +74,6 @@ static void rsmka_show_all(struct seq_file *s,
 		show(s, seg);
 		rsmka_segment_put(seg);
 	}
-}
-
-static unsigned int rsmka_list_length(const struct list_head *list)
-{
-	const struct list_head *entry;
-	unsigned int length = 0;
-
-	list_for_each(entry, list)
-		length++;
-	return length;
 }
 
 static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)

@@ -11,6 +11,8 @@ void rsmka_events_init(struct rsmka_events *events)
 {
 	init_waitqueue_head(&events->wait);
 	events->pending = 0;
+	events->received = 0;
+	events->dropped = 0;
 }
 
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
@@ -18,10 +20,13 @@ void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
 	unsigned long flags;
 
 	spin_lock_irqsave(&events->wait.lock, flags);
+	events->received++;
 	if (events->pending == 0 ||
 	    (!(post_flags & RSM_POST_NO_ACCUMULATE) && events->pending != U32_MAX)) {
 		events->pending++;
 		wake_up_locked_poll(&events->wait, EPOLLRDNORM);
+	} else {
+		events->dropped++;
 	}
 	spin_unlock_irqrestore(&events->wait.lock, flags);
 }

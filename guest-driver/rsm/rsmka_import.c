@@ -60,6 +60,7 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *
 		ret = share->grant.length ?
 		      rsmka_import_verdict(share, offer, arg->permission) : RSM_SUCCESS;
 		if (ret) {
+			rsmka_count(rsmka_share_counters(share), RSM_COUNT_CONNECTS_FAILED);
 			rsmka_share_leave(share, NULL);
 			return ret;
 		}

@@ -31,6 +31,8 @@ static void rsmka_handle_connect(struct rsmka_path *path, u32 epoch, const void 
 
 	status = rsmka_published_connect(path, epoch, le32_to_cpu(msg->key),
 					 le64_to_cpu(msg->cookie), &grant);
+	rsmka_count(&path->counters,
+		    status ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
 	reply.status = cpu_to_le32(status);
 	if (!status) {
 		reply.length = cpu_to_le64(grant.length);
@@ -86,11 +88,13 @@ static void rsmka_handle_bell(struct rsmka_path *path, u32 epoch, const void *da
 	u32 post_flags = le32_to_cpu(msg->flags) & RSM_POST_NO_ACCUMULATE;
 	u64 cookie = le64_to_cpu(msg->cookie);
 	u32 key = le32_to_cpu(msg->key);
+	bool heard;
 
 	if (cookie)
-		rsmka_shares_bell(path, key, cookie, post_flags);
+		heard = rsmka_shares_bell(path, key, cookie, post_flags);
 	else
-		rsmka_published_bell(path, key, post_flags);
+		heard = rsmka_published_bell(path, key, post_flags);
+	rsmka_count(&path->counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
 }
 
 static void rsmka_handle_republish(struct rsmka_path *path, u32 epoch, const void *data)
@@ -211,8 +215,10 @@ static bool rsmka_inbox_receive(struct rsmka_path *path, const void *msg, size_t
 		return false;
 	/* What is left of an earlier session is no offence. */
 	if (!rsmka_message_is_greeting(header->type) &&
-	    !rsmka_path_admit(path, header, &epoch))
+	    !rsmka_path_admit(path, header, &epoch)) {
+		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_STALE);
 		return true;
+	}
 	if (rsmka_message_takes_credit(header->type))
 		return rsmka_inbox_put(path, epoch, msg, length);
 	kind->handle(path, epoch, msg);
@@ -230,12 +236,11 @@ void rsmka_receive(struct rsmka_controller *controller, u32 node, const void *me
 	/* A copy, for the peer may go on writing, and aligned. */
 	length = min_t(size_t, length, sizeof(copy));
 	memcpy(copy, message, length);
+	rsmka_count(&path->counters, RSM_COUNT_MESSAGES_RECEIVED);
 	if (rsmka_inbox_receive(path, copy, length))
 		return;
 
-	spin_lock(&path->lock);
-	path->dropped++;
-	spin_unlock(&path->lock);
+	rsmka_count(&path->counters, RSM_COUNT_MESSAGES_DROPPED);
 	pr_warn_ratelimited("%s: malformed message from node %u\n", controller->name, node);
 }
 EXPORT_SYMBOL_GPL(rsmka_receive);

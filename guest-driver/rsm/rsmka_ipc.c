@@ -24,13 +24,14 @@ int rsmka_ipc_transmit(struct rsmka_path *path, u32 incarnation, const void *msg
 		       bool interruptible)
 {
 	struct rsmka_controller *controller = path->controller;
-	int ret;
+	int ret = -ENODEV;
 
-	if (!rsmka_controller_enter(controller))
-		return -ENODEV;
-	ret = controller->ops->send(controller->adapter, path->node, incarnation, msg, size,
-				    interruptible);
-	rsmka_controller_exit(controller);
+	if (rsmka_controller_enter(controller)) {
+		ret = controller->ops->send(controller->adapter, path->node, incarnation, msg,
+					    size, interruptible);
+		rsmka_controller_exit(controller);
+	}
+	rsmka_count(&path->counters, ret ? RSM_COUNT_MESSAGES_FAILED : RSM_COUNT_MESSAGES_SENT);
 	return ret;
 }
 
@@ -90,8 +91,10 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 
 	if (rsmka_message_takes_credit(type)) {
 		ret = rsmka_ipc_take_credit(path, epoch, interruptible);
-		if (ret)
+		if (ret) {
+			rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
 			return ret;
+		}
 	}
 	spin_lock(&path->lock);
 	usable = path->epoch == epoch && path->state == RSM_PATH_ACTIVE;
@@ -99,8 +102,10 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 	peer_session = path->peer_session;
 	incarnation = path->incarnation;
 	spin_unlock(&path->lock);
-	if (!usable)
+	if (!usable) {
+		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
 		return -ECONNABORTED;
+	}
 	rsmka_ipc_header(path, msg, type, session, peer_session);
 	return rsmka_ipc_transmit(path, incarnation, msg, size, interruptible);
 }
@@ -118,9 +123,12 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 	u32 epoch, incarnation;
 	int ret;
 
-	if (!rsmka_path_active(path, &epoch, &incarnation))
+	if (!rsmka_path_active(path, &epoch, &incarnation)) {
+		rsmka_count(&path->counters, RSM_COUNT_POSTS_FAILED);
 		return RSMERR_REMOTE_NODE_UNREACHABLE;
+	}
 	ret = rsmka_ipc_send(path, epoch, &msg, RSMKA_MSG_BELL, sizeof(msg), true);
+	rsmka_count(&path->counters, ret ? RSM_COUNT_POSTS_FAILED : RSM_COUNT_POSTS_SENT);
 	if (ret == 0 || ret == -EINTR)
 		return ret;
 	/* The adapter may know of the loss before the path does. */
@@ -169,8 +177,10 @@ void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 co
 {
 	struct rsmka_outgoing *out = kzalloc(sizeof(*out), GFP_KERNEL);
 
-	if (!out)
+	if (!out) {
+		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
 		return;
+	}
 	out->msg.header.type = type;
 	out->msg.key = cpu_to_le32(key);
 	out->msg.flags = cpu_to_le32(flags);
@@ -185,6 +195,8 @@ void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 co
 		out = NULL;
 	}
 	spin_unlock(&path->lock);
+	if (out)
+		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
 	kfree(out);
 }
 
@@ -251,6 +263,8 @@ static int rsmka_request(struct rsmka_share *share, struct rsmka_reply_slot *slo
 							rsmka_request_over(path, epoch, slot,
 									   share),
 							RSMKA_REPLY_REPEAT);
+		if (left == 0)
+			rsmka_count(&path->counters, RSM_COUNT_CONNECTS_REPEATED);
 	} while (left == 0);
 	if (left < 0)
 		return -EINTR;

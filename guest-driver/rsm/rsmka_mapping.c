@@ -126,13 +126,15 @@ static bool rsmka_share_connected(struct rsmka_share *share)
 	return connected;
 }
 
-/* For one more VMA of a remote segment.  Errors are those of mmap(2). */
+/* For one more VMA.  Errors are those of mmap(2). */
 static int rsmka_share_map(struct rsmka_share *share, bool write)
 {
-	int ret;
+	int ret = 0;
 
 	mutex_lock(&share->map_mutex);
-	ret = rsmka_share_map_locked(share, write);
+	/* The exporter's own pages are there already. */
+	if (share->path)
+		ret = rsmka_share_map_locked(share, write);
 	/* If it ended meanwhile, its reaper waits for the mutex, then unmaps. */
 	if (!ret && !rsmka_share_connected(share))
 		ret = -ENODEV;
@@ -225,13 +227,9 @@ static void rsmka_segment_close_vma(struct vm_area_struct *vma)
 	mutex_unlock(&share->map_mutex);
 }
 
-static const struct vm_operations_struct rsmka_remote_vm_ops = {
+static const struct vm_operations_struct rsmka_segment_vm_ops = {
 	.open = rsmka_segment_open_vma,
 	.close = rsmka_segment_close_vma,
-	.fault = rsmka_segment_fault,
-};
-
-static const struct vm_operations_struct rsmka_local_vm_ops = {
 	.fault = rsmka_segment_fault,
 };
 
@@ -252,14 +250,10 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 	if (vma->vm_flags & (never >> 4))
 		return -EACCES;
 
-	if (share->path) {
-		ret = rsmka_share_map(share, seg->mode & RSMKA_OWNER_WRITE);
-		if (ret)
-			return ret;
-		vma->vm_ops = &rsmka_remote_vm_ops;
-	} else {
-		vma->vm_ops = &rsmka_local_vm_ops;
-	}
+	ret = rsmka_share_map(share, seg->mode & RSMKA_OWNER_WRITE);
+	if (ret)
+		return ret;
+	vma->vm_ops = &rsmka_segment_vm_ops;
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, never);
 	return 0;
 }

@@ -67,6 +67,7 @@ static void rsmka_path_activate_locked(struct rsmka_path *path)
 	if (path->state != RSM_PATH_UP)
 		return;
 	path->state = RSM_PATH_ACTIVE;
+	rsmka_count(&path->counters, RSM_COUNT_SESSIONS);
 	path->credits = RSMKA_CREDITS;
 	wake_up_all(&path->wait);
 }

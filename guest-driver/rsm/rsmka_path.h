@@ -11,6 +11,16 @@
 #include "message.h"
 #include "rsmka_segment.h"
 
+/* What happened, by RSM_COUNT_*; never reset. */
+struct rsmka_counters {
+	atomic64_t count[RSM_COUNTS];
+};
+
+static inline void rsmka_count(struct rsmka_counters *counters, unsigned int what)
+{
+	atomic64_inc(&counters->count[what]);
+}
+
 /* ---- controllers (rsmka_controller.c, rsmka_loopback.c) ---- */
 
 #define RSMKA_TYPE_MAX		16	/* with NUL; leaves room for a unit */
@@ -40,6 +50,7 @@ struct rsmka_controller {
 
 	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
 	struct rsmka_path *paths[RSMKA_NODES];
+	struct rsmka_counters counters;	/* between programs of this node */
 };
 
 extern struct list_head rsmka_controllers;	/* loopback is not among them */
@@ -103,8 +114,8 @@ struct rsmka_path {
 	unsigned int handled;		/* since credits were last returned */
 	struct list_head outbox;	/* messages nobody waits for */
 	unsigned int outbox_count;
-	u64 dropped;			/* messages that broke the rules */
 
+	struct rsmka_counters counters;	/* without the lock */
 	struct work_struct inbox_work;
 	struct work_struct outbox_work;
 	struct delayed_work handshake;
@@ -146,11 +157,19 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
 void rsmka_inbox_work(struct work_struct *work);
 
-/* ---- what programs ask (rsmka_topology.c, rsmka_debugfs.c) ---- */
+/* Those of a share's connection. */
+static inline struct rsmka_counters *rsmka_share_counters(const struct rsmka_share *share)
+{
+	return share->path ? &share->path->counters : &share->controller->counters;
+}
+
+/* ---- what programs ask (rsmka_topology.c, rsmka_stat.c, rsmka_debugfs.c) ---- */
 
 int rsmka_topology_info(struct rsm_ioc_info *arg);
 int rsmka_topology_controller(struct rsm_ioc_controller *arg);
 int rsmka_topology_rows(struct rsm_ioc_topology *arg);
+int rsmka_stat_segments(struct rsm_ioc_segments *arg);
+int rsmka_stat_counters(struct rsm_ioc_counters *arg);
 
 void rsmka_debugfs_init(void);
 void rsmka_debugfs_exit(void);

@@ -19,13 +19,24 @@
 
 static atomic_long_t rsmka_exported_pages;
 
-static bool rsmka_charge(struct mm_struct *mm, unsigned long nr_pages)
+unsigned long rsmka_pinned_pages(void)
+{
+	return atomic_long_read(&rsmka_exported_pages);
+}
+
+unsigned long rsmka_pinned_limit(void)
 {
 	unsigned long limit = totalram_pages() / 100 * rsmka_max_exported_memory;
+
+	return limit ? limit : totalram_pages();
+}
+
+static bool rsmka_charge(struct mm_struct *mm, unsigned long nr_pages)
+{
 	unsigned long total;
 
 	total = atomic_long_add_return(nr_pages, &rsmka_exported_pages);
-	if (total > totalram_pages() || (limit && total > limit))
+	if (total > rsmka_pinned_limit())
 		goto undo_total;
 
 	total = atomic64_add_return(nr_pages, &mm->pinned_vm);

@@ -16,6 +16,8 @@
  * being published, or unpublished and not yet free again.
  */
 DEFINE_XARRAY_ALLOC(rsmka_published);
+atomic_t rsmka_ids;
+atomic_t rsmka_generated_ids;
 
 static u32 rsmka_next_key = RSM_USER_APP_ID_BASE;	/* xa_lock */
 
@@ -37,8 +39,12 @@ int rsmka_published_reserve(u32 *key)
 		ret = xa_alloc_cyclic(&rsmka_published, key, NULL,
 				      XA_LIMIT(RSM_USER_APP_ID_BASE, RSM_USER_APP_ID_END),
 				      &rsmka_next_key, GFP_KERNEL);
-	if (ret >= 0)
+	if (ret >= 0) {
+		atomic_inc(&rsmka_ids);
+		if (*key >= RSM_USER_APP_ID_BASE)
+			atomic_inc(&rsmka_generated_ids);
 		return RSM_SUCCESS;
+	}
 	if (ret != -EBUSY)
 		return RSMERR_INSUFFICIENT_MEM;
 	return *key ? RSMERR_SEGID_IN_USE : RSMERR_INSUFFICIENT_RESOURCES;
@@ -47,6 +53,9 @@ int rsmka_published_reserve(u32 *key)
 void rsmka_published_release(u32 key)
 {
 	xa_erase(&rsmka_published, key);
+	atomic_dec(&rsmka_ids);
+	if (key >= RSM_USER_APP_ID_BASE)
+		atomic_dec(&rsmka_generated_ids);
 }
 
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
@@ -170,6 +179,7 @@ static void rsmka_published_end_local(struct rsmka_export *export)
 		spin_unlock(&export->visitors_lock);
 		if (!share)
 			break;
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_EVICTIONS);
 		rsmka_share_end_locked(share, RSMERR_SEG_NOT_PUBLISHED);
 	}
 	mutex_unlock(&rsmka_shares_lock);
@@ -191,6 +201,7 @@ void rsmka_published_shut(struct rsmka_export *export)
 	list_for_each_entry_safe(token, next, &tokens, list) {
 		path = rsmka_path_find(export->controller, token->node);
 		rsmka_ipc_post(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
+		rsmka_count(&path->counters, RSM_COUNT_EVICTIONS);
 		kfree(token);
 	}
 	rsmka_published_end_local(export);
@@ -331,11 +342,14 @@ void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 u32 rsmka_published_attach(struct rsmka_share *share)
 {
 	struct rsmka_segment *seg = rsmka_published_find(share->key);
+	struct rsmka_counters *counters = rsmka_share_counters(share);
 	struct rsmka_export *export;
 	u32 status;
 
-	if (!seg)
+	if (!seg) {
+		rsmka_count(counters, RSM_COUNT_CONNECTS_REFUSED);
 		return RSMERR_SEG_NOT_PUBLISHED;
+	}
 	export = seg->export;
 	spin_lock(&export->visitors_lock);
 	status = rsmka_published_grant(export, share->node, &share->grant);
@@ -347,6 +361,7 @@ u32 rsmka_published_attach(struct rsmka_share *share)
 		list_add(&share->local, &export->local);
 	}
 	spin_unlock(&export->visitors_lock);
+	rsmka_count(counters, status ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
 	if (status)
 		rsmka_segment_put(seg);
 	return status;
@@ -385,9 +400,12 @@ u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 	mutex_lock(&rsmka_shares_lock);
 	spin_lock(&export->visitors_lock);
 	key = export->key;
-	list_for_each_entry(share, &export->local, local)
+	list_for_each_entry(share, &export->local, local) {
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_SENT);
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_RECEIVED);
 		list_for_each_entry(seg, &share->imports, sharers)
 			rsmka_events_add(&seg->events, post_flags);
+	}
 	list_for_each_entry(token, &export->tokens, list)
 		bells[count++] = (struct rsmka_bell){ token->node, token->cookie };
 	spin_unlock(&export->visitors_lock);

@@ -5,12 +5,15 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <linux/cred.h>
+#include <linux/pid.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "rsmka_path.h"
 
 DEFINE_XARRAY_ALLOC1(rsmka_segments);
+atomic_t rsmka_segments_open;
 
 /*
  * One word per segment number, mapped read-only by every process that uses
@@ -44,12 +47,17 @@ struct rsmka_segment *rsmka_segment_open(void)
 	mutex_init(&seg->lock);
 	INIT_LIST_HEAD(&seg->sharers);
 	rsmka_events_init(&seg->events);
+	seg->opener = get_pid(task_tgid(current));
+	seg->uid = current_euid();
+	seg->gid = current_egid();
 	ret = xa_alloc(&rsmka_segments, &seg->number, seg, XA_LIMIT(1, rsmka_max_segments),
 		       GFP_KERNEL);
 	if (ret) {
+		put_pid(seg->opener);
 		kfree(seg);
 		return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
 	}
+	atomic_inc(&rsmka_segments_open);
 	return seg;
 }
 
@@ -59,12 +67,26 @@ static void rsmka_segment_release(struct kref *ref)
 
 	if (seg->export)
 		rsmka_export_free(seg->export);
+	put_pid(seg->opener);
 	kfree(seg);
 }
 
 void rsmka_segment_put(struct rsmka_segment *seg)
 {
 	kref_put(&seg->ref, rsmka_segment_release);
+}
+
+/* The next segment descriptor from @number on, with a reference. */
+struct rsmka_segment *rsmka_segment_next(unsigned long *number)
+{
+	struct rsmka_segment *seg;
+
+	xa_lock(&rsmka_segments);
+	seg = xa_find(&rsmka_segments, number, ULONG_MAX, XA_PRESENT);
+	if (seg)
+		kref_get(&seg->ref);
+	xa_unlock(&rsmka_segments);
+	return seg;
 }
 
 /* The last close of the descriptor; no mapping of it is left. */
@@ -76,6 +98,7 @@ void rsmka_segment_close(struct rsmka_segment *seg)
 		rsmka_share_leave(seg->share, seg);
 	/* Only now: the next owner of the number must not see our generations. */
 	xa_erase(&rsmka_segments, seg->number);
+	atomic_dec(&rsmka_segments_open);
 	rsmka_segment_put(seg);
 }
 

@@ -53,6 +53,16 @@ struct rsmka_share;
 #define RSMKA_OWNER_WRITE	0200u
 #define RSMKA_MODE		0666u
 
+static inline unsigned int rsmka_list_length(const struct list_head *list)
+{
+	const struct list_head *entry;
+	unsigned int length = 0;
+
+	list_for_each(entry, list)
+		length++;
+	return length;
+}
+
 /*
  * Functions that return int: < 0 is -errno for ioctl(2) itself, otherwise the
  * RSMERR_* number for `status`.
@@ -61,8 +71,10 @@ struct rsmka_share;
 /* ---- events (rsmka_event.c) ---- */
 
 struct rsmka_events {
-	wait_queue_head_t wait;	/* its lock guards pending */
+	wait_queue_head_t wait;	/* its lock guards the rest */
 	u32 pending;		/* saturates */
+	u64 received;		/* ever */
+	u64 dropped;		/* of them, never pending */
 };
 
 void rsmka_events_init(struct rsmka_events *events);
@@ -81,6 +93,9 @@ enum rsmka_role {
 struct rsmka_segment {
 	struct kref ref;		/* the descriptor; whoever found it in a table */
 	u32 number;			/* index of its generation word */
+	struct pid *opener;		/* thread group */
+	kuid_t uid;			/* of the opener */
+	kgid_t gid;
 	struct mutex lock;		/* EXPORT and CONNECT: role, export, share, mode */
 	enum rsmka_role role;		/* leaves RSMKA_NEW once */
 	struct rsmka_export *export;	/* set once, by store-release */
@@ -102,6 +117,7 @@ static inline struct rsmka_share *rsmka_segment_share(const struct rsmka_segment
 }
 
 extern struct xarray rsmka_segments;	/* all descriptors, by number */
+extern atomic_t rsmka_segments_open;	/* how many */
 extern u16 *rsmka_generations;
 extern size_t rsmka_generation_bytes;
 extern unsigned int rsmka_max_segments;
@@ -111,6 +127,7 @@ void rsmka_segments_exit(void);
 struct rsmka_segment *rsmka_segment_open(void);
 void rsmka_segment_close(struct rsmka_segment *seg);
 void rsmka_segment_put(struct rsmka_segment *seg);
+struct rsmka_segment *rsmka_segment_next(unsigned long *number);
 bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);
 u16 rsmka_generation_raise(const struct rsmka_segment *seg);
 
@@ -151,6 +168,8 @@ extern unsigned int rsmka_max_exported_memory;
 
 int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
+unsigned long rsmka_pinned_pages(void);
+unsigned long rsmka_pinned_limit(void);
 
 /* How many work items look, or are to look, at the memory of one export. */
 struct rsmka_looks {
@@ -237,6 +256,8 @@ void rsmka_export_free(struct rsmka_export *export);
 /* ---- published segments, as importers see them (rsmka_published.c) ---- */
 
 extern struct xarray rsmka_published;	/* export segments by id */
+extern atomic_t rsmka_ids;		/* that are not free */
+extern atomic_t rsmka_generated_ids;	/* of them, from RSM_USER_APP_ID_BASE on */
 
 int rsmka_published_reserve(u32 *key);
 void rsmka_published_release(u32 key);
@@ -314,7 +335,7 @@ struct rsmka_share {
 	void *handle;			/* of the adapter: the whole segment is mapped */
 	bool handle_writes;
 	phys_addr_t phys;		/* changed under lock as well */
-	unsigned long mappings;		/* VMAs of a remote segment */
+	unsigned long mappings;		/* VMAs of the segment */
 	struct work_struct reap;	/* unmaps after the end */
 };
 
@@ -330,7 +351,7 @@ void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
-void rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
+bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
 
 /* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */
 

@@ -123,6 +123,9 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 	if (share->state == RSMKA_ENDED)
 		return;
 
+	/* Without users it ends because nobody wants it. */
+	if (share->users)
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_DISCONNECTS);
 	hash_del(&share->table);
 	list_for_each_entry(seg, &share->imports, sharers)
 		rsmka_generation_raise(seg);
@@ -228,6 +231,8 @@ static int rsmka_share_establish(struct rsmka_share *share)
 		rsmka_share_set_state(share, RSMKA_CONNECTED);
 	}
 	mutex_unlock(&rsmka_shares_lock);
+	rsmka_count(rsmka_share_counters(share),
+		    ret ? RSM_COUNT_CONNECTS_FAILED : RSM_COUNT_CONNECTS_MADE);
 	complete_all(&share->settled);
 	return ret;
 }
@@ -357,15 +362,18 @@ void rsmka_share_rebound(struct rsmka_share *share, struct page **pages)
 	unmap_mapping_range(share->inode->i_mapping, 0, 0, 1);
 }
 
-void rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
+bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 {
 	struct rsmka_share *share;
 	struct rsmka_segment *seg;
+	bool heard;
 
 	mutex_lock(&rsmka_shares_lock);
 	share = rsmka_share_find(path->controller, path->node, key);
-	if (share && share->path && share->cookie == cookie)
+	heard = share && share->path && share->cookie == cookie;
+	if (heard)
 		list_for_each_entry(seg, &share->imports, sharers)
 			rsmka_events_add(&seg->events, post_flags);
 	mutex_unlock(&rsmka_shares_lock);
+	return heard;
 }

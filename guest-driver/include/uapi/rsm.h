@@ -6,10 +6,11 @@
  * Copyright (C) 2026 The sci-rsm authors
  *
  * Open without write access gives a control descriptor: INFO, CONTROLLER,
- * TOPOLOGY, and a read-only mapping of the generation area.  Open with write
- * access reserves a segment number (-EAGAIN: all max_segments are in use); the
- * first EXPORT or CONNECT makes the descriptor an export or an import segment
- * for good.  Everything that a descriptor names dies with its last close.
+ * TOPOLOGY, SEGMENTS, COUNTERS, and a read-only mapping of the generation area.
+ * Open with write access reserves a segment number (-EAGAIN: all max_segments
+ * are in use); the first EXPORT or CONNECT makes the descriptor an export or an
+ * import segment for good.  Everything that a descriptor names dies with its
+ * last close.
  *
  * An ioctl fails with -1 and errno only for what the kernel itself refuses:
  * ENOTTY (unknown number), EFAULT (argument not accessible), EINVAL (flags or
@@ -221,6 +222,106 @@ struct rsm_ioc_consume {
 	__u32 flags;		/* 0 */
 };
 
+/*
+ * What everybody may see of a segment, as of a System V one with ipcs(1): no
+ * address, no access list.  Process and user ids are those of the caller's
+ * namespaces; a process that is not in it has the id 0.
+ */
+struct rsm_segment_row {
+	char controller[RSM_CONTROLLER_NAME];	/* empty: RSM_ROW_NEW */
+	__u64 length;		/* bytes */
+	__u64 received;		/* events posted to it, ever */
+	__u64 dropped;		/* of them: by RSM_POST_NO_ACCUMULATE, or a full counter */
+	__u32 number;		/* index in the generation area */
+	__u32 kind;		/* RSM_ROW_* */
+	__u32 state;		/* RSM_EXPORT_STATE_* or RSM_IMPORT_STATE_* */
+	__u32 key;		/* segment id; 0: not published, not connected */
+	__u32 node;		/* that exports it; 0: none */
+	__u32 pid;		/* that created the export, or opened the descriptor */
+	__u32 uid;		/* likewise; of an import: of the importing process */
+	__u32 gid;
+	__u32 mode;		/* export: of its creation; import: what may be mapped */
+	__u32 acl_len;		/* export: entries of the access list, 0 = every node */
+	__u32 nodes;		/* export: other nodes that import it */
+	__u32 imports;		/* export: of this node; import: all of its connection */
+	__u32 mappings;		/* of those imports in processes of this node */
+	__u32 pending;		/* events that wait to be consumed */
+};
+
+#define RSM_ROW_NEW			0	/* nothing of the rest is valid but number, pid, uid, gid */
+#define RSM_ROW_EXPORT		1
+#define RSM_ROW_IMPORT		2
+
+#define RSM_EXPORT_STATE_BOUND		0
+#define RSM_EXPORT_STATE_PUBLISHED	1
+#define RSM_EXPORT_STATE_ZOMBIE		2	/* the process no longer has the memory */
+
+#define RSM_IMPORT_STATE_CONNECTED	0
+#define RSM_IMPORT_STATE_ENDED		1	/* by the exporter or the loss of the path */
+
+/*
+ * SEGMENTS: one row per descriptor that is open for writing.  Writes as many
+ * rows as fit and reports how many there are, like TOPOLOGY.
+ */
+struct rsm_ioc_segments {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 rows;		/* struct rsm_segment_row * */
+	__u32 capacity;		/* rows that fit */
+	__u32 count;		/* out: rows that exist */
+};
+
+/* Indices of counts, each since the controller was registered. */
+#define RSM_COUNT_MESSAGES_SENT		0
+#define RSM_COUNT_MESSAGES_RECEIVED	1
+#define RSM_COUNT_MESSAGES_DROPPED	2	/* received, and broke the rules */
+#define RSM_COUNT_MESSAGES_STALE	3	/* received, of a session that is over */
+#define RSM_COUNT_MESSAGES_FAILED	4	/* not sent: no path, no room, a signal */
+#define RSM_COUNT_CONNECTS_REPEATED	5	/* CONNECT sent again, there was no answer */
+#define RSM_COUNT_SESSIONS		6	/* the path became active */
+#define RSM_COUNT_CONNECTS_MADE		7	/* connections to segments of the node */
+#define RSM_COUNT_CONNECTS_FAILED	8	/* asked for, whatever the reason */
+#define RSM_COUNT_CONNECTS_GRANTED	9	/* connections of the node to segments here */
+#define RSM_COUNT_CONNECTS_REFUSED	10
+#define RSM_COUNT_DISCONNECTS		11	/* ended connections to the node, by force */
+#define RSM_COUNT_EVICTIONS		12	/* ended connections of the node, by unpublishing */
+#define RSM_COUNT_POSTS_SENT		13	/* events */
+#define RSM_COUNT_POSTS_FAILED		14
+#define RSM_COUNT_POSTS_RECEIVED	15	/* for a segment that the node may post to */
+#define RSM_COUNT_POSTS_DROPPED		16	/* for any other one */
+#define RSM_COUNTS			24	/* those without a name are 0 */
+
+/*
+ * One row per controller with node 0, then one per other node that it reaches,
+ * has reached, or had an error with.  In a row with node 0 the counts are of
+ * what happens between programs of this node; counts of messages are 0 there.
+ */
+struct rsm_path_row {
+	char controller[RSM_CONTROLLER_NAME];
+	__u32 node;
+	__u32 state;		/* RSM_PATH_*: of the agents' session; 0 with node 0 */
+	struct rsm_path_state link;	/* of the adapters */
+	__u32 reserved;		/* 0 */
+	__u64 count[RSM_COUNTS];
+};
+
+/* COUNTERS: what of the agent is in use, and rows like TOPOLOGY. */
+struct rsm_ioc_counters {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 rows;		/* struct rsm_path_row * */
+	__u32 capacity;		/* rows that fit */
+	__u32 count;		/* out: rows that exist */
+	__u64 pinned_bytes;	/* out: by exports */
+	__u64 max_pinned_bytes;	/* out: they may pin in all */
+	__u32 segments;		/* out: descriptors open for writing */
+	__u32 max_segments;	/* out */
+	__u32 ids;		/* out: segment ids that are not free */
+	__u32 generated_ids;	/* out: of them, chosen by the agent */
+	__u32 local_node;	/* out */
+	__u32 reserved;		/* 0 */
+};
+
 #define RSM_IOC_MAGIC		0xB5
 #define RSM_IOC_INFO		_IOWR(RSM_IOC_MAGIC, 0x00, struct rsm_ioc_info)
 #define RSM_IOC_CONTROLLER	_IOWR(RSM_IOC_MAGIC, 0x01, struct rsm_ioc_controller)
@@ -234,5 +335,7 @@ struct rsm_ioc_consume {
 #define RSM_IOC_CONSUME		_IOWR(RSM_IOC_MAGIC, 0x09, struct rsm_ioc_consume)
 #define RSM_IOC_REPUBLISH	_IOWR(RSM_IOC_MAGIC, 0x0a, struct rsm_ioc_republish)
 #define RSM_IOC_REBIND		_IOWR(RSM_IOC_MAGIC, 0x0b, struct rsm_ioc_rebind)
+#define RSM_IOC_SEGMENTS	_IOWR(RSM_IOC_MAGIC, 0x0c, struct rsm_ioc_segments)
+#define RSM_IOC_COUNTERS	_IOWR(RSM_IOC_MAGIC, 0x0d, struct rsm_ioc_counters)
 
 #endif /* _UAPI_RSM_H */
