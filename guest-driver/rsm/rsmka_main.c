@@ -19,6 +19,10 @@ unsigned int rsmka_max_exported_memory;
 module_param_named(max_exported_memory, rsmka_max_exported_memory, uint, 0444);
 MODULE_PARM_DESC(max_exported_memory, "Percent of memory that may be exported, 0 = no limit");
 
+module_param_named(enable_dynamic_reconfiguration, rsmka_dynamic_reconfiguration, bool, 0644);
+MODULE_PARM_DESC(enable_dynamic_reconfiguration,
+		 "Refuse to take memory offline that is exported (default: 1)");
+
 /*
  * Runs handshakes, inboxes and outboxes of paths.  They wait for peers; what
  * does not, runs elsewhere.
@@ -44,12 +48,17 @@ static int __init rsmka_init(void)
 	ret = rsmka_loopback_init();
 	if (ret)
 		goto exit_segments;
-	ret = rsmka_cdev_init();
+	ret = rsmka_hotplug_init();
 	if (ret)
 		goto exit_loopback;
+	ret = rsmka_cdev_init();
+	if (ret)
+		goto exit_hotplug;
 	rsmka_debugfs_init();
 	return 0;
 
+exit_hotplug:
+	rsmka_hotplug_exit();
 exit_loopback:
 	rsmka_loopback_exit();
 exit_segments:
@@ -64,6 +73,7 @@ static void __exit rsmka_exit(void)
 {
 	rsmka_debugfs_exit();
 	rsmka_cdev_exit();
+	rsmka_hotplug_exit();
 	rsmka_loopback_exit();
 	rsmka_segments_exit();
 	destroy_workqueue(rsmka_workqueue);

@@ -19,6 +19,9 @@
 
 static atomic_long_t rsmka_exported_pages;
 
+LIST_HEAD(rsmka_pinned_list);
+DEFINE_MUTEX(rsmka_pinned_lock);
+
 unsigned long rsmka_pinned_pages(void)
 {
 	return atomic_long_read(&rsmka_exported_pages);
@@ -158,6 +161,9 @@ int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr
 	if (ret)
 		goto unpin;
 	mmgrab(mm);
+	mutex_lock(&rsmka_pinned_lock);
+	list_add(&pinned->list, &rsmka_pinned_list);
+	mutex_unlock(&rsmka_pinned_lock);
 	return RSM_SUCCESS;
 
 unpin:
@@ -174,6 +180,9 @@ void rsmka_unpin(struct rsmka_pinned *pinned)
 {
 	if (!pinned->pages)
 		return;
+	mutex_lock(&rsmka_pinned_lock);
+	list_del(&pinned->list);
+	mutex_unlock(&rsmka_pinned_lock);
 	rsmka_unpin_pages(pinned->pages, pinned->nr_pages);
 	kvfree(pinned->pages);
 	pinned->pages = NULL;

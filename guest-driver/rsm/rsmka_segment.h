@@ -155,9 +155,10 @@ void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_no
 u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);
 bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 
-/* ---- memory of exporters (rsmka_pin.c, rsmka_watch.c) ---- */
+/* ---- memory of exporters (rsmka_pin.c, rsmka_watch.c, rsmka_hotplug.c) ---- */
 
 struct rsmka_pinned {
+	struct list_head list;		/* rsmka_pinned_list while something is pinned */
 	struct mm_struct *mm;		/* charged; mm_count held */
 	struct page **pages;
 	unsigned long nr_pages;
@@ -165,11 +166,18 @@ struct rsmka_pinned {
 };
 
 extern unsigned int rsmka_max_exported_memory;
+extern bool rsmka_dynamic_reconfiguration;
+
+extern struct list_head rsmka_pinned_list;	/* of bindings */
+extern struct mutex rsmka_pinned_lock;		/* the list; pages of its members stay */
 
 int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
 unsigned long rsmka_pinned_pages(void);
 unsigned long rsmka_pinned_limit(void);
+
+int rsmka_hotplug_init(void);
+void rsmka_hotplug_exit(void);
 
 /* How many work items look, or are to look, at the memory of one export. */
 struct rsmka_looks {
