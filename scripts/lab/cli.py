@@ -68,6 +68,8 @@ def _lab_verbs(add):
     s.add_argument("-n", "--nodes", type=int, default=2, help="how many (default: 2)")
     s.add_argument("--memory", type=int, default=256, metavar="MIB",
                    help="memory of a node (default: 256)")
+    s.add_argument("--window", type=int, default=0, metavar="MIB",
+                   help="remote window of an adapter, a power of two (default: 256)")
     s.add_argument("--adapters", type=int, default=1, metavar="N",
                    help="adapters of each node, sci0 and on, each on a fabric of its own "
                         "(default: 1)")

@@ -59,7 +59,7 @@ class Lab:
         raise ui.Failure(f"there is no node {number}; "
                          f"nodes: {', '.join(str(n.number) for n in self.nodes) or 'none'}")
 
-    def start(self, count, kern, memory=256, extra=(), adapters=1):
+    def start(self, count, kern, memory=256, extra=(), adapters=1, window=0):
         """Start nodes 1..COUNT and wait until all have booted."""
         _make_private(self.dir)
         for k in range(adapters):
@@ -68,7 +68,7 @@ class Lab:
         try:
             for n in self.nodes:
                 n.dir.mkdir()
-                n.start(kern, memory, extra, self.owned, adapters)
+                n.start(kern, memory, extra, self.owned, adapters, window)
             self.wait_ready()
         except BaseException:
             self.stop()
@@ -135,7 +135,7 @@ def check_built(kern):
     kernel.release(kern)
 
 
-def up(count, kern, memory, extra, adapters=1):
+def up(count, kern, memory, extra, adapters=1, window=0):
     """Start the user's lab; refuse if it runs, remove what a dead one left."""
     if not 1 <= count <= MAX_NODES:
         raise ui.Failure(f"-n takes 1 to {MAX_NODES} nodes")
@@ -150,7 +150,7 @@ def up(count, kern, memory, extra, adapters=1):
     lab = Lab(_default_dir())
     lab.remove()
     paths.write_atomic(RECORD, json.dumps({"dir": str(lab.dir)}) + "\n")
-    lab.start(count, kern, memory, extra, adapters)
+    lab.start(count, kern, memory, extra, adapters, window)
     return lab
 
 

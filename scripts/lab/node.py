@@ -68,7 +68,7 @@ class Node:
     def _chardev(self, name, extra=""):
         return ["-chardev", f"socket,id={name},path={self.dir / name},server=on,wait=off{extra}"]
 
-    def _argv(self, kern, memory, adapters, extra):
+    def _argv(self, kern, memory, adapters, window, extra):
         firmware = paths.FIRMWARE / "usr" / "share"
         argv = [str(paths.QEMU_BIN), "-name", self.name, *_accel(),
                 "-L", str(firmware / "seabios"), "-L", str(firmware / "qemu"),
@@ -97,19 +97,20 @@ class Node:
                      f"virtserialport,chardev=stdin.{k},name=org.sci-rsm.stdin.{k}"]
         for k in range(adapters):
             argv += ["-device", f"sci,id=sci{k},fabric={fabric_dir(self.lab_dir, k)},"
-                     f"node-id={self.number}"]
+                     f"node-id={self.number}" + (f",window-size={window}M" if window else "")]
         return argv + extra
 
-    def start(self, kern, memory=256, extra=(), owned=False, adapters=1):
+    def start(self, kern, memory=256, extra=(), owned=False, adapters=1, window=0):
         """Start QEMU. OWNED: it dies with this process, however that ends."""
         shutil.rmtree(self.share, ignore_errors=True)
         (self.share / "job").mkdir(parents=True)
-        argv = self._argv(kern, memory, adapters, list(extra))
+        argv = self._argv(kern, memory, adapters, window, list(extra))
         with open(self.qemu_log, "ab") as log:
             child = subprocess.Popen(
                 (["setpriv", "--pdeathsig", "KILL"] if owned else []) + argv,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        options = {"kernel": kern, "memory": memory, "extra": list(extra), "adapters": adapters}
+        options = {"kernel": kern, "memory": memory, "extra": list(extra), "adapters": adapters,
+                   "window": window}
         paths.write_atomic(self.dir / "node.json", json.dumps(
             {"process": proc.identity(child.pid), "options": options, "argv": argv}))
 
@@ -117,7 +118,7 @@ class Node:
         """Start a node that ended, with the options it had."""
         options = self.record()["options"]
         self.start(options["kernel"], options["memory"], options["extra"], owned=True,
-                   adapters=options["adapters"])
+                   adapters=options["adapters"], window=options["window"])
 
     def stop(self, signo=signal.SIGTERM):
         """End QEMU, gently first; like pulling the plug for the guest."""

@@ -145,10 +145,10 @@ class TestLab(lab_module.Lab):
 
     node_class = TestNode
 
-    def __init__(self, count, adapters=1):
+    def __init__(self, count, **options):
         super().__init__(lab_module.private_dir(), owned=True)
         self.count = count
-        self.adapters = adapters
+        self.options = options      # of Lab.start()
         self.allowed = []
 
     def boot(self):
@@ -156,7 +156,7 @@ class TestLab(lab_module.Lab):
             return
         kern = os.environ.get("RSMLAB_KERNEL", paths.default_kernel())
         lab_module.check_built(kern)
-        self.start(self.count, kern, adapters=self.adapters)
+        self.start(self.count, kern, **self.options)
 
     def heal(self):
         """Start nodes again that the test before left dead."""
@@ -226,8 +226,10 @@ def _on_signal(_signo, _frame):
     raise KeyboardInterrupt
 
 
-def main(tests, nodes=2, argv=None, adapters=1):
-    """Run TESTS (functions of the lab) with NODES nodes of ADAPTERS each; exits 0 or 1.
+def main(tests, nodes=2, argv=None, **options):
+    """Run TESTS (functions of the lab) with NODES nodes; exits 0 or 1.
+
+    OPTIONS are those of Lab.start(): memory and window in MiB, adapters, extra.
 
     Names on the command line select tests. A skip is told by TAP alone: meson
     takes exit status 77 for an error from a test that speaks TAP.
@@ -241,7 +243,7 @@ def main(tests, nodes=2, argv=None, adapters=1):
     signal.signal(signal.SIGHUP, _on_signal)
     # Everything but TAP goes to stderr; TAP is what stdout is for.
     tap, sys.stdout = sys.stdout, sys.stderr
-    lab = TestLab(nodes, adapters)
+    lab = TestLab(nodes, **options)
     try:
         lab.boot()
         sys.stdout = tap

@@ -39,7 +39,8 @@ def build(args):
 
 
 def up(args):
-    started = lab.up(args.nodes, args.kernel, args.memory, args.qemu_arg, args.adapters)
+    started = lab.up(args.nodes, args.kernel, args.memory, args.qemu_arg, args.adapters,
+                     args.window)
     names = ", ".join(n.name for n in started.nodes)
     ui.say(f"up: {names}; try `rsmlab exec 1 uname -a`, `rsmlab console 1`, `rsmlab down`")
     return 0
