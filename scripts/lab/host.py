@@ -5,10 +5,23 @@ import json
 import pathlib
 import shutil
 
-from . import paths, steps, ui
+from . import apt, paths, steps, ui
 
 GUEST_TESTS = (paths.TOP / "tests" / "guest", paths.TOP / "tests" / "pair")
 SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true"]
+
+TOOLS = ["mandoc"]      # programs of tests, which need no more libraries than the host has
+
+
+def fetch():
+    """Unpack programs that tests use and the host may not have."""
+    suite = paths.host_release()
+    key = steps.key_of(suite, *TOOLS)
+    with steps.locked("host-tools"):
+        if steps.done("host-tools", key):
+            return
+        apt.Root(suite).fetch("host tools", TOOLS, paths.HOST_TOOLS)
+        steps.mark("host-tools", key)
 
 
 def _setup():

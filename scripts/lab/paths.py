@@ -24,6 +24,7 @@ QEMU_TOOLS = BUILD / "qemu-tools"
 QEMU_BIN = QEMU / "qemu-system-x86_64"
 FIRMWARE = BUILD / "firmware"
 HOST = BUILD / "host"
+HOST_TOOLS = BUILD / "host-tools"
 SDK = BUILD / "sdk"
 
 QEMU_DEVICE = TOP / "qemu-device"

@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-from . import image, kernel, paths, qemu, steps, ui
+from . import host, image, kernel, paths, qemu, steps, ui
 
 # Named one by one, also where another brings them along. The kernel's objtool needs
 # libelf, whose package has a name of its own in each release but for the -dev one.
@@ -40,7 +40,8 @@ def _install():
 
 
 def _forget_downloads(kern):
-    for name in ("qemu-src", "qemu-tools", "firmware", "guest-packages", f"kernel-{kern}"):
+    for name in ("qemu-src", "qemu-tools", "firmware", "guest-packages", "host-tools",
+                 f"kernel-{kern}"):
         steps.forget(name)
     for stamp in paths.STAMPS.glob("apt-*"):
         stamp.unlink()
@@ -60,3 +61,4 @@ def setup(kern, qemu_src=None, upgrade=False):
     qemu.prepare()
     kernel.fetch(kern)
     image.fetch()
+    host.fetch()
