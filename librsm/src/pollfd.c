@@ -7,6 +7,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "library.h"
 
@@ -127,6 +128,9 @@ int rsm_intr_signal_wait_pollfd(struct pollfd fds[], nfds_t nfds, int timeout, i
 
 	if (numfdsp)
 		*numfdsp = 0;
+	/* The system call takes 32 bits of it. */
+	if (nfds > INT_MAX)
+		return RSMERR_BAD_ARGS_ERRORS;
 	rsm_deadline_set(&deadline, timeout);
 	do {
 		ready = poll(fds, nfds, rsm_deadline_left(&deadline));

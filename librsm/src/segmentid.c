@@ -100,7 +100,7 @@ int rsm_get_segmentid_range(const char *appid, rsm_memseg_id_t *baseid, uint32_t
 		return RSMERR_BAD_ADDR;
 	file = fopen(RSM_SEGMENTID_FILE, "re");
 	if (!file)
-		return RSMERR_BAD_CONF;
+		return errno == ENOMEM ? RSMERR_INSUFFICIENT_MEM : RSMERR_BAD_CONF;
 	ret = file_search(file, appid, baseid, length);
 	fclose(file);
 	return ret;
