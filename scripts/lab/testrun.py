@@ -8,7 +8,7 @@ import sys
 from . import host, image, kernel, paths, prepare, qemu, tap, ui
 
 # Quick ones first: a broken tree is known within seconds.
-SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "guest", "pair")
+SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "guest", "pair", "conformance")
 
 DIAGNOSTICS = 20        # lines shown of what a failed test says
 
@@ -50,11 +50,16 @@ def _run_suite(suite, tally):
         else:
             tally.add("skipped", "qtest")
         return
+    report = paths.LOGS / f"{suite}.txt"
+    report.unlink(missing_ok=True)
     _meson(suite, "meson", paths.HOST, ["--suite", suite], tally)
+    # What a suite has found beyond its points.
+    if report.exists():
+        ui.say(report.read_text(encoding="utf-8").rstrip())
 
 
 def _build(suites, kern):
-    lab_needed = {"lab", "guest", "pair"} & set(suites)
+    lab_needed = {"lab", "guest", "pair", "conformance"} & set(suites)
     prepare.setup(kern)
     if lab_needed or "qtest" in suites:
         qemu.build(with_tests="qtest" in suites)
