@@ -3,9 +3,8 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Barriers between two nodes: what fails a span, what does not, and its cost."""
 import pairlib
-from pairlib import CONN_ABORTED, Shell, both_ways, same
+from pairlib import BARRIER_FAILURE, CONN_ABORTED, Shell, both_ways, same
 
-BARRIER_FAILURE = 38
 DOORBELL = 0x40
 ABSENT_LINE = 0x7f
 

@@ -13,6 +13,7 @@ wait_for = testlib.wait_for
 
 SEG_NOT_PUBLISHED = 7
 SEG_NOT_PUBLISHED_TO_NODE = 8
+BARRIER_FAILURE = 38
 REMOTE_NODE_UNREACHABLE = 39
 CONN_ABORTED = 40
 TIMEOUT = 42
@@ -29,9 +30,9 @@ def same(found, wanted, what):
 class Shell:
     """rsmsh in a node: one process that exports and imports as it is told."""
 
-    def __init__(self, node):
+    def __init__(self, node, controller="sci0"):
         self.node = node
-        self.process = node.spawn("rsmsh")
+        self.process = node.spawn("rsmsh", controller)
         self.sent = 0
 
     def __enter__(self):
@@ -89,12 +90,19 @@ class Shell:
         wait_for(lambda: self.ask(f"connect {slot} {node} {segment_id}")[0] == 0, deadline,
                  f"connect from {self.node.name} to {segment_id} on node {node}")
 
-    def path(self, node):
-        return int(self.ok(f"path {node}"))
+    def path(self, node, controller=""):
+        """State of the path to a node; over its own controller, if none is named."""
+        return int(self.ok(f"path {node} {controller}".rstrip()))
 
     def kill(self):
         self.process.signal("KILL")
         same(self.process.wait(), 128 + 9, f"status of the killed rsmsh on {self.node.name}")
+
+
+def path_is_active(shell, peer, controller="", deadline=60):
+    """Wait until the shell's node sees PEER over a controller, else over the shell's own."""
+    wait_for(lambda: shell.path(peer.number, controller) == PATH_ACTIVE, deadline,
+             f"active path {controller} from {shell.node.name} to {peer.name}")
 
 
 def both_ways(*tests):
@@ -111,13 +119,13 @@ def both_ways(*tests):
 
 
 def paths_are_active(lab, deadline=60):
-    """Wait until every node sees every other one."""
+    """Wait until every node sees every other one, over every adapter."""
     for node in lab.nodes:
         with Shell(node) as shell:
-            for peer in lab.nodes:
-                if peer is not node:
-                    wait_for(lambda s=shell, n=peer.number: s.path(n) == PATH_ACTIVE, deadline,
-                             f"active path from {node.name} to {peer.name}")
+            for k in range(lab.adapters):
+                for peer in lab.nodes:
+                    if peer is not node:
+                        path_is_active(shell, peer, f"sci{k}", deadline)
 
 
 def with_paths(tests):

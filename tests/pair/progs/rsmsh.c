@@ -4,6 +4,8 @@
  * the error number followed by what the command yields.  The pair tests drive
  * one per role; it is handy at a console, too ("help").
  *
+ * Usage: rsmsh [CONTROLLER]	(sci0)
+ *
  * A segment is named by a slot, 0..31, that `export` or `connect` fills.
  * Ids are hexadecimal, permissions octal, all else decimal.
  *
@@ -33,6 +35,7 @@ struct slot {
 };
 
 static rsmapi_controller_handle_t ctrl;
+static char *controller = (char[]){ PAIR_CONTROLLER };
 static struct slot slots[SLOTS];
 static char reply[LINE_MAX_BYTES];	/* what follows the error number */
 
@@ -304,14 +307,13 @@ static int cmd_path(int n, char **arg)
 	rsm_topology_t *t;
 	int err = rsm_get_interconnect_topology(&t);
 
-	(void)n;
 	if (err)
 		return err;
 	for (unsigned int c = 0; c < t->topology_hdr.local_cntlr_count; c++) {
 		rsm_connections_t *con = t->connections[c];
 
 		for (int r = 0; r < con->hdr.remote_cntlr_count; r++)
-			if (!strcmp(con->hdr.cntlr_name, PAIR_CONTROLLER) &&
+			if (!strcmp(con->hdr.cntlr_name, n > 1 ? arg[1] : controller) &&
 			    con->remote_cntlr[r].remote_nodeid == node)
 				state = con->remote_cntlr[r].connection_state;
 	}
@@ -352,7 +354,7 @@ static const struct command {
 	{ "check", 2, "SLOT SEED: how many words differ", cmd_check },
 	{ "post", 1, "SLOT [FLAGS]", cmd_post },
 	{ "wait", 2, "SLOT MS", cmd_wait },
-	{ "path", 1, "NODE: state of the path", cmd_path },
+	{ "path", 1, "NODE [CONTROLLER]: state of the path", cmd_path },
 	{ "help", 0, "", cmd_help },
 };
 
@@ -391,13 +393,16 @@ static void on_fault(int sig)
 	_exit(3);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static char line[LINE_MAX_BYTES];
 
 	signal(SIGBUS, on_fault);
 	signal(SIGSEGV, on_fault);
-	ctrl = pair_controller();
+	if (argc > 1)
+		controller = argv[1];
+	if (rsm_get_controller(controller, &ctrl))
+		pair_die("no controller %s", controller);
 	while (fgets(line, sizeof(line), stdin)) {
 		int err;
 
