@@ -122,7 +122,7 @@ def paths_are_active(lab, deadline=60):
     """Wait until every node sees every other one, over every adapter."""
     for node in lab.nodes:
         with Shell(node) as shell:
-            for k in range(lab.adapters):
+            for k in range(node.adapters()):
                 for peer in lab.nodes:
                     if peer is not node:
                         path_is_active(shell, peer, f"sci{k}", deadline)
