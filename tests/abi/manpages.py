@@ -101,6 +101,41 @@ def check_references(tap):
         tap.ok(own not in {f"{n} {s}" for n, s in named}, f"{path.name} does not refer to itself")
 
 
+def errors(path):
+    """Function -> the errors that its page lists."""
+    text = path.read_text()
+    functions = list(documented(path))
+    found = {name: set() for name in functions}
+    body = text.partition("\n.Sh ERRORS\n")[2].partition("\n.Sh ")[0]
+    # Before each list: the functions that it is for, all of the page or those before if none.
+    heads, inside = functions, False
+    named = []
+    for line in body.splitlines():
+        if line.startswith(".Bl "):
+            inside, heads, named = True, named or heads, []
+        elif line == ".El":
+            inside = False
+        elif not inside and line.startswith(".Fn "):
+            named.append(line.split()[1])
+        elif inside and line.startswith(".It Bq Er RSMERR_"):
+            for name in heads:
+                found[name].add(line.split("RSMERR_")[1])
+    return found
+
+
+def check_errors(tap):
+    """Pages and the conformance suite know the same errors."""
+    lines = (ROOT / "tests" / "conformance" / "errors.tsv").read_text().splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    for path in sources():
+        for name, listed in errors(path).items():
+            known = {row[1] for row in rows if row[0] == name}
+            happen = {row[1] for row in rows
+                      if row[0] == name and not row[3].startswith("excluded: ")}
+            tap.ok(happen <= listed <= known, f"{path.name} lists the errors of {name}",
+                   f"not in the page: {happen - listed}; not in errors.tsv: {listed - known}")
+
+
 def check_sections(tap):
     wanted = ["NAME", "LIBRARY", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES", "ERRORS", "SEE ALSO",
               "THREADS", "DIFFERENCES FROM SOLARIS"]
@@ -149,6 +184,7 @@ tap = Tap()
 check_functions(tap)
 check_names(tap)
 check_references(tap)
+check_errors(tap)
 check_sections(tap)
 check_options(tap)
 check_parameters(tap)

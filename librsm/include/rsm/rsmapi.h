@@ -188,9 +188,9 @@ int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg);
  * BAD_SEGID @segment_id is NULL; BAD_SEG_HNDL @memseg is NULL or no export;
  * BAD_ACL length without list; SEG_ALREADY_PUBLISHED; RESERVED_SEGID;
  * NOT_CREATOR; BAD_ACL too long, bad node or permission; BAD_ADDR list not
- * readable; INSUFFICIENT_RESOURCES ids exhausted; BAD_SEG_HNDL the memory is
- * gone; SEGID_IN_USE; INTERNAL_ERROR a node of the list has no path;
- * INSUFFICIENT_MEM.
+ * readable; INTERRUPTED; INSUFFICIENT_RESOURCES ids exhausted; BAD_SEG_HNDL
+ * the memory is gone; SEGID_IN_USE; INTERNAL_ERROR a node of the list has no
+ * path; INSUFFICIENT_MEM.
  */
 int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg,
 			      rsm_memseg_id_t *segment_id,
