@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from lab import testlib  # noqa: E402
 
 PROGRAMS = ["controllers", "exports", "imports", "barriers", "transfers", "vectors", "signals",
-            "pollfds", "segmentids", "lifecycle", "users", "changes", "status"]
+            "pollfds", "segmentids", "lifecycle", "users", "changes", "losses", "status"]
 
 
 def test(program, controller):

@@ -11,6 +11,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -393,19 +394,34 @@ static void on_fault(int sig)
 	_exit(3);
 }
 
+/* SIGUSR1 interrupts the call that runs. */
+static void on_interrupt(int sig)
+{
+	(void)sig;
+}
+
 int main(int argc, char **argv)
 {
+	struct sigaction interrupt = { .sa_handler = on_interrupt };	/* without SA_RESTART */
 	static char line[LINE_MAX_BYTES];
 
+	sigaction(SIGUSR1, &interrupt, NULL);
 	signal(SIGBUS, on_fault);
 	signal(SIGSEGV, on_fault);
 	if (argc > 1)
 		controller = argv[1];
 	if (rsm_get_controller(controller, &ctrl))
 		pair_die("no controller %s", controller);
-	while (fgets(line, sizeof(line), stdin)) {
+	for (;;) {
 		int err;
 
+		errno = 0;
+		if (!fgets(line, sizeof(line), stdin)) {
+			if (errno != EINTR)
+				break;
+			clearerr(stdin);
+			continue;
+		}
 		reply[0] = '\0';
 		err = run(line);
 		printf("%d%s%s\n", err, *reply ? " " : "", reply);

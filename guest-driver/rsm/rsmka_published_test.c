@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of segment ids: which are given out, and when they are free again.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <kunit/test.h>
+
+#include "rsmka_segment.h"
+
+static u32 reserve(u32 wanted, u32 *status)
+{
+	u32 key = wanted;
+
+	*status = rsmka_published_reserve(&key);
+	return key;
+}
+
+static void an_id_is_reserved_once(struct kunit *test)
+{
+	u32 status;
+
+	reserve(0x7abcdef, &status);
+	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	reserve(0x7abcdef, &status);
+	KUNIT_EXPECT_EQ(test, status, RSMERR_SEGID_IN_USE);
+	rsmka_published_release(0x7abcdef);
+	reserve(0x7abcdef, &status);
+	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	rsmka_published_release(0x7abcdef);
+}
+
+static void a_free_id_is_not_given_out_again_at_once(struct kunit *test)
+{
+	u32 status, first, second;
+
+	first = reserve(0, &status);
+	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	KUNIT_EXPECT_GE(test, first, RSM_USER_APP_ID_BASE);
+	rsmka_published_release(first);
+	second = reserve(0, &status);
+	KUNIT_EXPECT_NE(test, second, first);
+	rsmka_published_release(second);
+}
+
+static void after_the_last_id_the_first_free_one_comes(struct kunit *test)
+{
+	u32 next = rsmka_next_key;
+	u32 status, last, held, again;
+
+	/* One at the start of the range, held while the others come round. */
+	rsmka_next_key = RSM_USER_APP_ID_BASE;
+	held = reserve(0, &status);
+	rsmka_next_key = RSM_USER_APP_ID_END;
+	last = reserve(0, &status);
+	KUNIT_EXPECT_EQ(test, last, RSM_USER_APP_ID_END);
+	again = reserve(0, &status);
+	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	KUNIT_EXPECT_GE(test, again, RSM_USER_APP_ID_BASE);
+	KUNIT_EXPECT_NE(test, again, held);
+	KUNIT_EXPECT_NE(test, again, last);
+	rsmka_published_release(held);
+	rsmka_published_release(last);
+	rsmka_published_release(again);
+	rsmka_next_key = next;
+}
+
+static struct kunit_case rsmka_published_cases[] = {
+	KUNIT_CASE(an_id_is_reserved_once),
+	KUNIT_CASE(a_free_id_is_not_given_out_again_at_once),
+	KUNIT_CASE(after_the_last_id_the_first_free_one_comes),
+	{}
+};
+
+static struct kunit_suite rsmka_published_suite = {
+	.name = "rsmka_published",
+	.test_cases = rsmka_published_cases,
+};
+
+kunit_test_suite(rsmka_published_suite);

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Who waits for a node that stands still, and how that ends."""
+import contextlib
+import os
+import signal
+import time
+
+import pairlib
+from pairlib import Shell, both_ways, same, wait_for
+
+INSUFFICIENT_RESOURCES = 31
+INTERRUPTED = 41
+HUNG_S = 2              # what the detector of hung tasks bears here
+HALTED_S = 3 * HUNG_S   # the time that passes is what is tested
+
+
+@contextlib.contextmanager
+def halted(node):
+    """A machine that stands still."""
+    pid = node.process()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def hung_tasks_reported_early(node):
+    """A report is a line of the kernel's log that fails the file."""
+    names = ["hung_task_timeout_secs", "hung_task_check_interval_secs"]
+    before = [node.check("cat", f"/proc/sys/kernel/{n}").strip() for n in names]
+    try:
+        for name, value in zip(names, (HUNG_S, 1)):
+            node.check("sh", "-c", f"echo {value} >/proc/sys/kernel/{name}")
+        yield
+    finally:
+        for name, value in zip(names, before):
+            node.check("sh", "-c", f"echo {value} >/proc/sys/kernel/{name}")
+
+
+def _exports(node):
+    return node.check("cat", "/sys/kernel/debug/rsm/exports").splitlines()
+
+
+def connect_to_a_halted_node_can_be_interrupted(exporting, importing):
+    with Shell(exporting) as e, Shell(importing) as i:
+        e.publish(0, "400500")
+        same(i.path(exporting.number), pairlib.PATH_ACTIVE, "path before")
+        with halted(exporting):
+            line = f"connect 0 {exporting.number} 400500"
+            i.send(line)
+            deadline = time.monotonic() + 20
+            while True:
+                i.process.signal("USR1")
+                try:
+                    error = i.answer(line, 0.5)[0]
+                    break
+                except AssertionError:
+                    if time.monotonic() > deadline:
+                        raise
+            same(error, INTERRUPTED, "error of the interrupted connect")
+        i.connects(0, exporting.number, "400500")
+        i.ok("map 0 8192")
+        i.ok("set 0 0 3")
+        same(e.ok("get 0 0"), "3", "word of the importer that tried again")
+
+
+def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
+    with hung_tasks_reported_early(exporting), Shell(importing) as i, \
+            Shell(exporting) as doomed, Shell(exporting) as frees, \
+            exporting.spawn("waits", "400510") as waits:
+        waits.expect("ready")
+        doomed.publish(0, "400511")
+        frees.publish(0, "400512")
+        for slot, segment_id in enumerate(("400510", "400511", "400512")):
+            i.load(slot, exporting.number, segment_id)
+            i.ok(f"set {slot} 0 7")
+        with halted(importing):
+            waits.feed("\n")
+            waits.expect("held")
+            doomed.send("unpublish 0")
+            doomed.process.signal("KILL")
+            frees.ok("free 0")
+            end = time.monotonic() + HALTED_S
+            wait_for(lambda: time.monotonic() > end, HALTED_S + 10)
+            same(len(_exports(exporting)), 3, "exports while their pages may be in use")
+        same(waits.wait(), 0, f"status of waits ({waits.err!r})")
+        same(waits.out.split("\n")[1:-1],
+             [f"rebind {INTERRUPTED}", f"publish {INSUFFICIENT_RESOURCES}", "held",
+              "unpublish 0"], "what the threads of waits met")
+        same(doomed.process.wait(), 128 + 9, "status of the killed exporter")
+        frees.fails("unpublish 0", pairlib.SEG_NOT_PUBLISHED)
+        frees.ok("destroy 0")
+        for slot in range(3):
+            i.fails(f"close {slot}", pairlib.CONN_ABORTED)
+    wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
+
+
+if __name__ == "__main__":
+    pairlib.main(both_ways(
+        connect_to_a_halted_node_can_be_interrupted,
+        waiters_for_a_halted_importer_are_not_hung))
