@@ -79,6 +79,8 @@ static const struct number constants[] = {
 	VALUE(RSM_ALLOW_REBIND, 1), VALUE(RSM_CREATE_SEG_DONTWAIT, 2),
 	VALUE(RSM_HANDLE_TYPE, 1), VALUE(RSM_VA_TYPE, 2), VALUE(RSM_MAX_SGIOREQS, 16),
 	VALUE(RSM_IMPLICIT_SIGPOST, 1), VALUE(RSM_SIGPOST_NO_ACCUMULATE, 2),
+	VALUE(RSM_BAR_DEFAULT, RSM_BARRIER_SEGMENT), VALUE(RSMERR_BAD_ADDRESS, RSMERR_BAD_ADDR),
+	VALUE(RSM_SIG_POST_NO_ACCUMULATE, RSM_SIGPOST_NO_ACCUMULATE),
 	VALUE(RSM_CONNECTION_ACTIVE, 3), VALUE(MAXNAMELEN, 256), VALUE(POLLRDNORM, 0x40),
 };
 
@@ -101,6 +103,7 @@ static const struct number types[] = {
 	MEMBER(rsmapi_controller_attr_t, attr_max_import_segments, 56),
 	SIZE(rsmapi_access_entry_t, 8),
 	MEMBER(rsmapi_access_entry_t, ae_node, 0), MEMBER(rsmapi_access_entry_t, ae_permission, 4),
+	MEMBER(rsmapi_access_entry_t, ae_permissions, 4),
 	SIZE(rsmapi_barrier_t, 24),
 	MEMBER(rsmapi_barrier_t, seg, 0), MEMBER(rsmapi_barrier_t, gnum, 8),
 	MEMBER(rsmapi_barrier_t, privdata, 16), SIZE(((rsmapi_barrier_t *)0)->gnum, 2),

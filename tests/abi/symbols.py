@@ -86,6 +86,15 @@ def exported(library):
     return {name.split("@")[0] for _, kind, name in symbols if kind != "A"}
 
 
+def versions(library):
+    lines = subprocess.run(
+        ["nm", "-D", "--defined-only", "--with-symbol-versions", library],
+        check=True, capture_output=True, text=True,
+    ).stdout.splitlines()
+    names = [line.split()[-1] for line in lines if line.split()[-2] != "A"]
+    return {name.partition("@")[2].lstrip("@") for name in names}
+
+
 def soname(library):
     text = subprocess.run(
         ["readelf", "-dW", library], check=True, capture_output=True, text=True
@@ -99,6 +108,8 @@ def same(tap, name, got, wanted):
 
 tap = Tap()
 same(tap, "the library exports its map", exported(sys.argv[1]), mapped())
+tap.ok(len(mapped()) == 42, "the map has the 42 functions of the RSMAPI", str(len(mapped())))
+tap.ok(versions(sys.argv[1]) == {"RSM_1"}, "all are of version RSM_1", versions(sys.argv[1]))
 same(tap, "the header declares the map", declared(), mapped())
 same(tap, "every function has its prototype here", set(PROTOTYPES), mapped())
 tap.ok(soname(sys.argv[1]) == "librsm.so.2", "soname is librsm.so.2", soname(sys.argv[1]))
