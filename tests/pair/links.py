@@ -240,8 +240,8 @@ def spans_that_close_have_stored_while_links_flap(lab):
             counts = _words(flap[node, "export"], f"the exporter on {node.name}")
             print(f"# {node.name}: {counts}", flush=True)
             same(counts["violations"], 0, f"wrong words at {node.name}")
-            if not counts["claims"]:
-                raise AssertionError("nothing was checked")
+            if counts["claims"] < FLAPS or counts["ends"] < FLAPS / 4:
+                raise AssertionError(f"too little was checked: {counts}")
         _talk(*shells, 0, "400768")
         _talk(*reversed(shells), 1, "400769")
     wait_for(lambda: (_in_use(one), _in_use(two)) == before, 20,

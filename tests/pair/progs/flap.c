@@ -3,12 +3,15 @@
  * Traffic over a link that goes down and up: what a span that closed without
  * error has stored must be at the exporter.
  *
- * Usage: flap export CONTROLLER ID	"claims N violations N" at SIGTERM
+ * Usage: flap export CONTROLLER ID	"claims N ends N violations N" at SIGTERM
  *	  flap import CONTROLLER ID NODE	"rounds N good N aborts N failures N" likewise
  *
  * In round r the importer stores r to all words of block r % BLOCKS in a span
  * of its own.  If it closes, the importer claims so in another word.  A block may
- * hold a later round by the time the exporter looks, but no earlier one.
+ * hold a later round by the time the exporter looks, but no earlier one.  A claim
+ * over a connection that has just ended does not get through; so the last round
+ * that was good is claimed again over the next one, and nothing is stored before
+ * the exporter has looked.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -21,7 +24,11 @@
 
 #define BLOCKS		64
 #define BLOCK_WORDS	256
-#define CLAIM		(BLOCKS * BLOCK_WORDS)	/* index of the word */
+
+/* Indices of words, each on a line of its own */
+#define CLAIM		(BLOCKS * BLOCK_WORDS)
+#define LAST		(CLAIM + 8)	/* claimed again after a connection */
+#define SEEN		(CLAIM + 16)	/* the exporter: LAST has been looked at */
 #define SEGMENT		((CLAIM + 512) * sizeof(uint64_t))
 
 static volatile sig_atomic_t stop;
@@ -54,7 +61,7 @@ static unsigned long check(const volatile uint64_t *block, uint64_t claim)
 static int run_export(rsmapi_controller_handle_t ctrl, rsm_memseg_id_t id)
 {
 	volatile uint64_t *mem = pair_memory(SEGMENT);
-	unsigned long claims = 0, violations = 0;
+	unsigned long claims = 0, ends = 0, violations = 0;
 	uint64_t last = 0;
 
 	pair_export(ctrl, (void *)mem, SEGMENT, id);
@@ -62,13 +69,19 @@ static int run_export(rsmapi_controller_handle_t ctrl, rsm_memseg_id_t id)
 		/* Pairs with the end of the importer's span. */
 		uint64_t claim = __atomic_load_n(&mem[CLAIM], __ATOMIC_ACQUIRE);
 
-		if (claim == last)
-			continue;
-		violations += check(&mem[claim % BLOCKS * BLOCK_WORDS], claim);
-		last = claim;
-		claims++;
+		if (claim != last) {
+			violations += check(&mem[claim % BLOCKS * BLOCK_WORDS], claim);
+			last = claim;
+			claims++;
+		}
+		claim = __atomic_load_n(&mem[LAST], __ATOMIC_ACQUIRE);
+		if (claim != mem[SEEN]) {
+			violations += check(&mem[claim % BLOCKS * BLOCK_WORDS], claim);
+			__atomic_store_n(&mem[SEEN], claim, __ATOMIC_RELEASE);
+			ends++;
+		}
 	}
-	printf("claims %lu violations %lu\n", claims, violations);
+	printf("claims %lu ends %lu violations %lu\n", claims, ends, violations);
 	return 0;
 }
 
@@ -117,20 +130,40 @@ static int link_store(struct link *l, uint64_t round)
 	return rsm_memseg_import_close_barrier(&l->bar);
 }
 
+/* Claim the last good round again; 0 if this connection ends, too. */
+static int link_claim(struct link *l, uint64_t round)
+{
+	while (!stop && __atomic_load_n(&l->mem[SEEN], __ATOMIC_ACQUIRE) != round) {
+		if (rsm_memseg_import_open_barrier(&l->bar))
+			pair_die("open_barrier failed");
+		__atomic_store_n(&l->mem[LAST], round, __ATOMIC_RELEASE);
+		if (rsm_memseg_import_close_barrier(&l->bar) == RSMERR_CONN_ABORTED)
+			return 0;
+	}
+	return 1;
+}
+
 static int run_import(rsmapi_controller_handle_t ctrl, rsm_memseg_id_t id, rsm_node_id_t node)
 {
 	unsigned long good = 0, aborts = 0, failures = 0;
 	struct link l = { 0 };
-	uint64_t round = 0;
+	uint64_t round = 0, last = 0;
 
 	while (!stop) {
 		int err;
 
-		if (!l.mem && !link_open(&l, ctrl, node, id))
-			continue;
+		if (!l.mem) {
+			if (!link_open(&l, ctrl, node, id))
+				continue;
+			if (!link_claim(&l, last)) {
+				link_close(&l);
+				continue;
+			}
+		}
 		err = link_store(&l, ++round);
 		if (err == 0) {
 			good++;
+			last = round;
 			__atomic_store_n(&l.mem[CLAIM], round, __ATOMIC_RELEASE);
 		} else if (err == RSMERR_CONN_ABORTED) {
 			aborts++;
