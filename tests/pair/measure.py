@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Prints figures, judges nothing: `measure.py copy` and `measure.py connect`.
+"""Prints figures, judges nothing: `measure.py copy`, `measure.py put`, `measure.py connect`.
 
 copy     time of a 64 KiB copy through the window over that of a local one
+put      time of put and get of several sizes over that of memcpy() in own memory
 connect  time from the start of two nodes to the first successful connect
 """
 import sys
@@ -14,6 +15,7 @@ from pairlib import Shell
 from lab import testlib
 
 COPY = 65536
+PUT_SIZES = [8, 64, 512, 4096, 65536, 1048576]
 RUNS = 5
 
 
@@ -25,6 +27,14 @@ def copy(lab):
                   flush=True)
 
 
+def put(lab):
+    with Shell(lab.node(1)) as e:
+        e.publish(0, "400402", PUT_SIZES[-1])
+        for size in PUT_SIZES:
+            print(lab.node(2).check("putratio", "1", "400402", str(size), timeout=120).strip(),
+                  flush=True)
+
+
 def connect(lab, started):
     with Shell(lab.node(1)) as e, Shell(lab.node(2)) as i:
         e.publish(0, "400401")
@@ -33,7 +43,7 @@ def connect(lab, started):
 
 
 def main():
-    if sys.argv[1:] not in (["copy"], ["connect"]):
+    if sys.argv[1:] not in (["copy"], ["put"], ["connect"]):
         sys.exit(__doc__)
     lab = testlib.TestLab(2)
     started = time.monotonic()
@@ -43,7 +53,7 @@ def main():
             connect(lab, started)
         else:
             pairlib.paths_are_active(lab)
-            copy(lab)
+            {"copy": copy, "put": put}[sys.argv[1]](lab)
     finally:
         lab.remove()
 
