@@ -43,6 +43,35 @@ static void rows_follow_the_owner_digit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bitmap_weight(access.read, RSMKA_NODES), 2);
 }
 
+static void rows_add_up(struct kunit *test)
+{
+	struct rsmka_acl acl = { .len = 1, .entry = { { 3, 0400 } } };
+	struct rsmka_access access = {};
+
+	/* What a node was granted before stays beside what the list gives. */
+	rsmka_row_add(&access, 2, 0600);
+	rsmka_row_add(&access, 5, 0066);
+	rsmka_acl_rows(&acl, 0, 1, &access);
+	KUNIT_EXPECT_TRUE(test, test_bit(2, access.write));
+	KUNIT_EXPECT_TRUE(test, test_bit(3, access.read));
+	KUNIT_EXPECT_FALSE(test, test_bit(3, access.write));
+	KUNIT_EXPECT_FALSE(test, test_bit(5, access.read));
+	KUNIT_EXPECT_EQ(test, bitmap_weight(access.read, RSMKA_NODES), 2);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(access.write, RSMKA_NODES), 1);
+}
+
+/* The tests run as root. */
+static void root_is_permitted_what_the_mode_denies(struct kunit *test)
+{
+	struct rsmka_grant mine = { .uid = 0, .gid = 0 };
+	struct rsmka_grant theirs = { .uid = 4711, .gid = 4711 };
+	struct rsmka_grant nobodys = { .uid = U32_MAX, .gid = U32_MAX };
+
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&mine, 0, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&theirs, 0, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&nobodys, 0, 0600));
+}
+
 static void each_class_has_its_digit(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, rsmka_access_missing(0624, 6, 0600), 0);
@@ -55,7 +84,9 @@ static struct kunit_case rsmka_access_cases[] = {
 	KUNIT_CASE(empty_list_grants_creation_mode),
 	KUNIT_CASE(first_entry_of_a_node_counts),
 	KUNIT_CASE(rows_follow_the_owner_digit),
+	KUNIT_CASE(rows_add_up),
 	KUNIT_CASE(each_class_has_its_digit),
+	KUNIT_CASE(root_is_permitted_what_the_mode_denies),
 	{}
 };
 

@@ -19,7 +19,7 @@ DEFINE_XARRAY_ALLOC(rsmka_published);
 atomic_t rsmka_ids;
 atomic_t rsmka_generated_ids;
 
-static u32 rsmka_next_key = RSM_USER_APP_ID_BASE;	/* xa_lock */
+u32 rsmka_next_key = RSM_USER_APP_ID_BASE;
 
 /* That a node imports a segment. */
 struct rsmka_token {

@@ -264,6 +264,7 @@ void rsmka_export_free(struct rsmka_export *export);
 /* ---- published segments, as importers see them (rsmka_published.c) ---- */
 
 extern struct xarray rsmka_published;	/* export segments by id */
+extern u32 rsmka_next_key;		/* from here on a free id is looked for; xa_lock */
 extern atomic_t rsmka_ids;		/* that are not free */
 extern atomic_t rsmka_generated_ids;	/* of them, from RSM_USER_APP_ID_BASE on */
 
