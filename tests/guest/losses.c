@@ -87,7 +87,6 @@ static void harmless_changes_do_not_end_it(void)
 	struct pair p = pair();
 
 	require(mprotect(p.memory, page, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
-	require(madvise(p.memory, page, MADV_WILLNEED), 0);
 	require(madvise(p.memory, page, MADV_DONTFORK), 0);
 	require(mlock(p.memory, page), 0);
 	require(munlock(p.memory, page), 0);
