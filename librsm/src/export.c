@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The exporter's side of a segment: create, rebind, publish, republish,
- * unpublish, destroy.  The
- * descriptor is the segment; what is tested here is only what the agent
- * cannot know.
+ * unpublish, destroy.  The descriptor is the segment; what is tested here is
+ * only what the agent cannot know.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */

@@ -260,10 +260,10 @@ int rsm_memseg_import_disconnect(rsm_memseg_import_handle_t im_memseg);
 
 /*
  * Map [@offset, @offset + @length) of the segment, in bytes; one mapping per
- * handle, that of put and get included.  @offset is a multiple of the page size.  *@address is where to map
- * with RSM_MAP_FIXED, otherwise a hint, best NULL; on success it is the
- * mapping.  @perm: RSM_PERM_READ, RSM_PERM_WRITE, both or none, within what
- * was connected with.
+ * handle, that of put and get included.  @offset is a multiple of the page size.
+ * *@address is where to map with RSM_MAP_FIXED, otherwise a hint, best NULL; on
+ * success it is the mapping.  @perm: RSM_PERM_READ, RSM_PERM_WRITE, both or
+ * none, within what was connected with.
  *
  * BAD_SEG_HNDL @im_memseg is NULL; BAD_ADDR @address is NULL;
  * SEG_ALREADY_MAPPED; BAD_SEG_HNDL no import; BAD_PERMS above 0600; BAD_LENGTH
