@@ -101,11 +101,11 @@ int rsm_memseg_import_get_mode(rsm_memseg_import_handle_t im_memseg, rsm_barrier
  * BAD_SEG_HNDL @im_memseg is NULL; BAD_ADDR the data pointer is NULL;
  * BAD_MEM_ALIGNMENT the data pointer or @offset is no multiple of the element's
  * size; BAD_SEG_HNDL no import; when it must be mapped: BAD_PERMS the connection
- * has no rights or fewer than were asked for, CONN_ABORTED,
- * INSUFFICIENT_RESOURCES, MAP_FAILED; PERM_DENIED connected or mapped without
- * RSM_PERM_READ (get) or RSM_PERM_WRITE (put); BAD_OFFSET beyond the segment or
- * the mapping; in implicit mode: BARRIER_UNINITIALIZED, CONN_ABORTED the
- * connection has ended, BARRIER_FAILURE an access failed.
+ * has no rights or fewer than were asked for, BAD_LENGTH no address space is
+ * left, CONN_ABORTED, INSUFFICIENT_RESOURCES, MAP_FAILED; PERM_DENIED connected
+ * or mapped without RSM_PERM_READ (get) or RSM_PERM_WRITE (put); BAD_OFFSET
+ * beyond the segment or the mapping; in implicit mode: BARRIER_UNINITIALIZED,
+ * CONN_ABORTED the connection has ended, BARRIER_FAILURE an access failed.
  */
 int rsm_memseg_import_get8(rsm_memseg_import_handle_t im_memseg, off_t offset,
 			   uint8_t *datap, ulong_t rep_cnt);
