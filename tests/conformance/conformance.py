@@ -26,7 +26,7 @@ from lab import paths, testlib, ui  # noqa: E402
 
 REPORT = paths.LOGS / "conformance.txt"
 DRIVERS = "/usr/libexec/rsmlab-drivers"
-SMALL = ("max_segments=20", "max_exported_memory=10")
+SMALL = ("max_segments=40", "max_exported_memory=10")
 
 
 class Suite:
@@ -49,7 +49,7 @@ class Suite:
         with self.lock:
             self.count += 1
             self.failed += not good
-            for line in why:
+            for line in () if good else why:
                 print(f"# {line}")
             print(f"{'ok' if good else 'not ok'} {self.count} - {name}"
                   f"{' # SKIP ' + skip if skip else ''}", flush=True)
@@ -58,7 +58,7 @@ class Suite:
         skip = " ".join(line.removeprefix("SKIP ") for line in why) if outcome == "skip" else ""
         with self.lock:
             self.assertions.add(test, scope, outcome)
-        self.point(outcome != "fail", f"{test} over {scope}", () if skip else why, skip)
+        self.point(outcome != "fail", f"{test} over {scope}", why, skip)
 
     def function(self, test, scope, function, *args):
         """A test that is a Python function."""
@@ -168,7 +168,7 @@ class Suite:
             print(f"# {line}")
 
 
-def _numbers_are_the_documents(suite):
+def _documents_agree(suite):
     """docs/conformance.md explains each assertion that is not tested, and no other."""
     text = (HERE.parents[1] / "docs" / "conformance.md").read_text(encoding="utf-8")
     section = text.partition("## Not tested")[2].partition("\n## ")[0]
@@ -197,7 +197,7 @@ def main():
         sys.exit(130)
     finally:
         lab.remove()
-    _numbers_are_the_documents(suite)
+    _documents_agree(suite)
     print(f"1..{suite.count}")
     suite.report()
     sys.exit(1 if suite.failed else 0)

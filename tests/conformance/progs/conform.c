@@ -25,7 +25,6 @@
 #include "harness.h"
 #include "record.h"
 
-#define TEST_SECONDS	100
 #define SKIPPED		77
 
 enum scope scope;
@@ -38,7 +37,8 @@ static bool failed;
 
 static const struct section *const sections[] = {
 	&controllers, &exports, &rebinding, &publishing, &connections, &mappings, &transfers, &vectors,
-	&barriers, &events, &interconnect, &lifecycle, &failures, &shortages,
+	&barriers, &events, &interconnect, &lifecycle, &waits, &failures,
+	&shortages,
 };
 
 void expect_number(const char *file, int line, const char *what, long long got, long long wanted)

@@ -45,7 +45,8 @@ struct section {
 
 #define SECTION(name)	const struct section name = { tests, ARRAY(tests) }
 extern const struct section controllers, exports, rebinding, publishing, connections, mappings,
-	transfers, vectors, barriers, events, interconnect, lifecycle, failures, shortages;
+	transfers, vectors, barriers, events, interconnect, lifecycle, waits, failures,
+	shortages;
 
 /* Of the running test. */
 extern enum scope scope;
@@ -136,6 +137,9 @@ void in_child(void (*run)(void *), void *argument);
 void segmentid_file(const char *text);
 /* An ordinary user, without privileges. */
 void become(unsigned int uid, unsigned int gid);
+
+/* A signal that a call may be waiting for, once, in that time. */
+void interrupt_after(long milliseconds);
 
 /* Wait for something that another process or node does. */
 bool eventually(bool (*condition)(void *), void *argument);

@@ -8,9 +8,7 @@
 #include "conform.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define SHORTLY	50	/* milliseconds without an event */
@@ -132,22 +130,6 @@ static void a224_a_post_without_anybody_succeeds(void)
 	expect(rsm_intr_signal_post(export, 0), RSM_SUCCESS);
 }
 
-static void on_alarm(int signo)
-{
-	(void)signo;
-}
-
-static void interrupt_after(long milliseconds)
-{
-	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval timer = {
-		.it_value = { milliseconds / 1000, milliseconds % 1000 * 1000 },
-	};
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
-}
-
 static void a227_a_signal_interrupts_a_wait(void)
 {
 	struct imported imported = import(page);
@@ -258,6 +240,8 @@ static void a233_the_number_of_descriptors_may_be_left_out(void)
 	expect(rsm_intr_signal_wait_pollfd(&pollfd, 1, 0, NULL), RSMERR_TIMEOUT);
 }
 
+#define WAITER_MS	3000
+
 struct waiter {
 	pthread_t thread;
 	void *handle;
@@ -268,7 +252,7 @@ static void *wait_in_thread(void *argument)
 {
 	struct waiter *waiter = argument;
 
-	waiter->ret = rsm_intr_signal_wait(waiter->handle, 1000);
+	waiter->ret = rsm_intr_signal_wait(waiter->handle, WAITER_MS);
 	return NULL;
 }
 

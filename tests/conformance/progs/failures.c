@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Between two nodes: an exporter that does not answer, links that fail, nodes
- * that die.
+ * Between two nodes: links that fail, and nodes that die.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -9,26 +8,8 @@
 #include "conform.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
-
-static void on_alarm(int signo)
-{
-	(void)signo;
-}
-
-static void interrupt_after(long milliseconds)
-{
-	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval timer = {
-		.it_value = { milliseconds / 1000, milliseconds % 1000 * 1000 },
-	};
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
-}
 
 static int span(struct imported *imported)
 {
@@ -40,78 +21,6 @@ static int span(struct imported *imported)
 static bool connects(void *import)
 {
 	return try_connect(ID, RSM_PERM_RDWR, import) == RSM_SUCCESS;
-}
-
-static void a126_a_further_connect_does_not_ask_the_exporter(void)
-{
-	rsm_memseg_import_handle_t second;
-	int ret;
-
-	peer_export(0, page);
-	connect_to(ID, RSM_PERM_RDWR);
-	host_ok("pause");
-	interrupt_after(5000);
-	ret = try_connect(ID, RSM_PERM_RDWR, &second);
-	host_ok("resume");
-	expect(ret, RSM_SUCCESS);
-}
-
-static void a133_a_signal_interrupts_a_connect(void)
-{
-	rsm_memseg_import_handle_t import = (void *)1;
-	int ret;
-
-	peer_export(0, page);
-	host_ok("pause");
-	interrupt_after(300);
-	ret = try_connect(ID, RSM_PERM_RDWR, &import);
-	host_ok("resume");
-	expect(ret, RSMERR_INTERRUPTED);
-	expect_true(!import);
-	expect(try_connect(ID, RSM_PERM_RDWR, &import), RSM_SUCCESS);
-}
-
-/* ---- a node dies ---- */
-
-static void connect_and_lose(void *ready)
-{
-	rsm_memseg_import_handle_t import;
-	int ret;
-
-	require(write(*(int *)ready, "", 1), 1);
-	ret = try_connect(ID, RSM_PERM_RDWR, &import);
-	expect_true(ret == RSMERR_CONN_ABORTED || ret == RSMERR_REMOTE_NODE_UNREACHABLE);
-}
-
-static bool is_asleep(void *pid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", *(int *)pid);
-	file = fopen(path, "r");
-	if (file && fscanf(file, "%*d %*s %c", &state) != 1)
-		state = 0;
-	if (file)
-		fclose(file);
-	return state == 'S';
-}
-
-static void a134_a_node_that_dies_ends_a_connect(void)
-{
-	int ready[2], pid, status;
-	char byte;
-
-	peer_export(0, page);
-	require(pipe(ready), 0);
-	host_ok("pause");
-	pid = fork_test(connect_and_lose, &ready[1]);
-	require(read(ready[0], &byte, 1), 1);
-	require_true(eventually(is_asleep, &pid));
-	host_ok("crash");
-	status = wait_test(pid);
-	host_ok("boot");
-	expect(status, 0);
 }
 
 static int volatile signalled;
@@ -364,68 +273,7 @@ static void a188_the_post_after_a_vector_may_fail(void)
 	expect_true(eventually(connects, &again));
 }
 
-/* ---- posts that wait for room ---- */
-
-#define MANY_POSTS	100000	/* more than there is room for */
-
-struct posting {
-	rsm_memseg_import_handle_t import;
-	int wanted;
-};
-
-static void post_until(void *argument)
-{
-	const struct posting *posting = argument;
-	int i, ret = RSM_SUCCESS;
-
-	for (i = 0; i < MANY_POSTS && ret == RSM_SUCCESS; i++)
-		ret = rsm_intr_signal_post(posting->import, 0);
-	expect(ret, posting->wanted);
-}
-
-static int posts_blocked(rsm_memseg_import_handle_t import, int wanted)
-{
-	struct posting posting = { import, wanted };
-	int pid = fork_test(post_until, &posting);
-
-	require_true(eventually(is_asleep, &pid));
-	return pid;
-}
-
-static void e_a_post_that_waits_is_interrupted_by_a_signal(void)
-{
-	struct imported imported = import(page);
-	struct sigaction action = { .sa_handler = on_alarm };
-	int pid, status;
-
-	sigaction(SIGUSR1, &action, NULL);
-	host_ok("pause");
-	pid = posts_blocked(imported.import, RSMERR_INTERRUPTED);
-	kill(pid, SIGUSR1);
-	status = wait_test(pid);
-	host_ok("resume");
-	expect(status, 0);
-}
-
-static void e_a_post_that_waits_ends_with_the_path(void)
-{
-	struct imported imported = import(page);
-	rsm_memseg_import_handle_t again;
-	int pid, status;
-
-	host_ok("pause");
-	pid = posts_blocked(imported.import, RSMERR_REMOTE_NODE_UNREACHABLE);
-	host_ok("cut");
-	status = wait_test(pid);
-	host_ok("resume");
-	host_ok("link up");
-	expect(status, 0);
-	expect_true(eventually(connects, &again));
-}
-
 static const struct test tests[] = {
-	TEST(CROSS, a126_a_further_connect_does_not_ask_the_exporter),
-	TEST(CROSS, a133_a_signal_interrupts_a_connect),
 	TEST(CROSS, a211_an_error_in_the_span_fails_it_and_only_it),
 	TEST(CROSS, a114_a_node_behind_a_failed_link_is_unreachable),
 	TEST(CROSS, a212_a_failed_link_aborts_and_posts_cannot_leave),
@@ -433,9 +281,6 @@ static const struct test tests[] = {
 	TEST(CROSS, a283_a_node_without_agent_is_unreachable),
 	TEST(CROSS, a177_a188_an_error_during_a_transfer_fails_it),
 	TEST(CROSS, a188_the_post_after_a_vector_may_fail),
-	TEST(CROSS, e_a_post_that_waits_is_interrupted_by_a_signal),
-	TEST(CROSS, e_a_post_that_waits_ends_with_the_path),
-	TEST(CROSS, a134_a_node_that_dies_ends_a_connect),
 	TEST(CROSS, a259_a261_a_crashed_node_aborts_and_comes_back),
 };
 

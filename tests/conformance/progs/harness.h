@@ -7,6 +7,8 @@
 #ifndef TESTS_CONFORMANCE_HARNESS_H
 #define TESTS_CONFORMANCE_HARNESS_H
 
+#define TEST_SECONDS	100	/* after which a test hangs */
+
 /* Of the expectations of this process: forget them; 1 if one did not hold. */
 void verdict_clear(void);
 int verdict(void);

@@ -15,6 +15,7 @@
  *                                 seen above the one at A; the word after A tells that
  *                                 it is looked at
  *   post SLOT FLAGS               wait SLOT MILLISECONDS
+ *   import NODE ID                connect and map, until the session ends
  *   localmem BYTES                value: the id that it took, if ids are in turn
  *   become UID                    umask MODE
  *   unmap SLOT                    the memory; munmap(2)
@@ -202,6 +203,18 @@ static int do_wait(const struct request *request)
 	return rsm_intr_signal_wait(SLOT(request).export, (int)number(request, 2));
 }
 
+static int do_import(const struct request *request)
+{
+	rsm_memseg_import_handle_t import;
+	int ret = rsm_memseg_import_connect(controller, (rsm_node_id_t)number(request, 1),
+					    (rsm_memseg_id_t)number(request, 2), RSM_PERM_RDWR,
+					    &import);
+
+	if (ret == RSM_SUCCESS)
+		*map(import, RSM_PERM_RDWR, page) = 1;
+	return ret;
+}
+
 /* A segment before and one after it tell which generated id is the handle's. */
 static int do_localmem(const struct request *request)
 {
@@ -318,7 +331,7 @@ static const struct {
 	{ "republish", do_republish }, { "unpublish", do_unpublish }, { "destroy", do_destroy },
 	{ "poke", do_poke }, { "peek", do_peek }, { "byte", do_byte }, { "fill", do_fill },
 	{ "differ", do_differ }, { "ordered", do_ordered }, { "post", do_post }, { "wait", do_wait },
-	{ "localmem", do_localmem }, { "become", do_become }, { "umask", do_umask },
+	{ "import", do_import }, { "localmem", do_localmem }, { "become", do_become }, { "umask", do_umask },
 	{ "unmap", do_unmap }, { "child", do_child }, { "orphan", do_orphan },
 	{ "execer", do_execer }, { "exec", do_exec }, { "die", do_die }, { "pinned", do_pinned },
 };
