@@ -126,15 +126,18 @@ static bool rsmka_share_connected(struct rsmka_share *share)
 	return connected;
 }
 
-/* For one more VMA.  Errors are those of mmap(2). */
-static int rsmka_share_map(struct rsmka_share *share, bool write)
+/* For one more VMA of an import with @mode.  Errors are those of mmap(2). */
+static int rsmka_share_map(struct rsmka_share *share, u32 mode)
 {
 	int ret = 0;
 
 	mutex_lock(&share->map_mutex);
-	/* The exporter's own pages are there already. */
-	if (share->path)
-		ret = rsmka_share_map_locked(share, write);
+	/*
+	 * The exporter's own pages are there already.  Without rights nothing
+	 * can be touched, and the adapter may not give the node anything.
+	 */
+	if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE)))
+		ret = rsmka_share_map_locked(share, mode & RSMKA_OWNER_WRITE);
 	/* If it ended meanwhile, its reaper waits for the mutex, then unmaps. */
 	if (!ret && !rsmka_share_connected(share))
 		ret = -ENODEV;
@@ -250,7 +253,7 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 	if (vma->vm_flags & (never >> 4))
 		return -EACCES;
 
-	ret = rsmka_share_map(share, seg->mode & RSMKA_OWNER_WRITE);
+	ret = rsmka_share_map(share, seg->mode);
 	if (ret)
 		return ret;
 	vma->vm_ops = &rsmka_segment_vm_ops;

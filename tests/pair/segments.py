@@ -82,6 +82,20 @@ def connect_without_being_in_the_list_fails(exporting, importing):
         i.fails(f"connect 0 {exporting.number} 400002", pairlib.SEG_NOT_PUBLISHED_TO_NODE)
 
 
+def a_mapping_without_rights_leaves_the_connection_alone(exporting, importing):
+    """Root may connect to what is only for others, who get nothing of the adapter."""
+    with Shell(exporting) as e, Shell(importing) as i:
+        e.publish(0, "40000a", acl=f"{importing.number}:0006")
+        for slot in (0, 1):
+            i.ok(f"connect {slot} {exporting.number} 40000a")
+            i.ok(f"init {slot}")
+            i.ok(f"open {slot}")
+        i.fails("map 0 8192 0600", pairlib.BAD_PERMS)
+        i.ok("map 0 8192 0")
+        for slot in (0, 1):
+            i.ok(f"close {slot}")
+
+
 def stores_arrive_and_loads_see_them(exporting, importing):
     with Shell(exporting) as e, Shell(importing) as i:
         e.publish(0, "400003", 1 << 20)
@@ -197,7 +211,9 @@ if __name__ == "__main__":
         rsmtest_runs_both_roles_on_one_node,
         *both_ways(rsmtest_importer_reports_a_killed_exporter, connect_before_publish_fails),
         connect_to_an_absent_node_fails,
-        *both_ways(connect_without_being_in_the_list_fails, stores_arrive_and_loads_see_them,
+        *both_ways(connect_without_being_in_the_list_fails,
+                   a_mapping_without_rights_leaves_the_connection_alone,
+                   stores_arrive_and_loads_see_them,
                    exporter_killed_under_stores_aborts_the_import,
                    importer_killed_lets_the_exporter_go_on, n_posts_satisfy_n_waits,
                    signals_reach_every_importer_and_come_from_each,
