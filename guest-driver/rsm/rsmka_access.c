@@ -33,6 +33,17 @@ bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, 
 	return false;
 }
 
+/* May any node but @local_node connect, with whatever rights? */
+bool rsmka_acl_admits_others(const struct rsmka_acl *acl, u32 local_node)
+{
+	u32 i;
+
+	for (i = 0; i < acl->len; i++)
+		if (acl->entry[i].node != local_node)
+			return true;
+	return acl->len == 0;
+}
+
 /* Add what a mode gives a node; see rsmka_acl_rows(). */
 void rsmka_row_add(struct rsmka_access *access, u32 node, u32 mode)
 {

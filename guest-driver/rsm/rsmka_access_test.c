@@ -72,6 +72,18 @@ static void root_is_permitted_what_the_mode_denies(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&nobodys, 0, 0600));
 }
 
+static void others_are_admitted_whatever_their_rights(struct kunit *test)
+{
+	struct rsmka_acl acl = { .len = 1, .entry = { { 1, 0666 }, { 2, 0 } } };
+
+	KUNIT_EXPECT_FALSE(test, rsmka_acl_admits_others(&acl, 1));
+	KUNIT_EXPECT_TRUE(test, rsmka_acl_admits_others(&acl, 2));
+	acl.len = 2;
+	KUNIT_EXPECT_TRUE(test, rsmka_acl_admits_others(&acl, 1));
+	acl.len = 0;
+	KUNIT_EXPECT_TRUE(test, rsmka_acl_admits_others(&acl, 1));
+}
+
 static void each_class_has_its_digit(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, rsmka_access_missing(0624, 6, 0600), 0);
@@ -85,6 +97,7 @@ static struct kunit_case rsmka_access_cases[] = {
 	KUNIT_CASE(first_entry_of_a_node_counts),
 	KUNIT_CASE(rows_follow_the_owner_digit),
 	KUNIT_CASE(rows_add_up),
+	KUNIT_CASE(others_are_admitted_whatever_their_rights),
 	KUNIT_CASE(each_class_has_its_digit),
 	KUNIT_CASE(root_is_permitted_what_the_mode_denies),
 	{}

@@ -111,8 +111,11 @@ static bool rsmka_export_waits(const struct rsmka_export *export)
 	return !(export->flags & RSM_EXPORT_DONTWAIT);
 }
 
-/* Hand the pages to the adapter, unless no other node has access. */
-static u32 rsmka_export_to_adapter(struct rsmka_export *export,
+/*
+ * Hand the pages to the adapter, unless no other node may connect.  One that
+ * may, but has no access, keeps the address until it gets some by REPUBLISH.
+ */
+static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsmka_acl *acl,
 				   const struct rsmka_access *access,
 				   struct rsmka_address *address)
 {
@@ -121,7 +124,7 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export,
 	int ret;
 
 	lockdep_assert_held(&export->lock);
-	if (!controller->ops->publish || bitmap_empty(access->read, RSMKA_NODES))
+	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
 		return RSM_SUCCESS;
 	ret = controller->ops->publish(controller->adapter, pinned->pages, pinned->nr_pages,
 				       access, rsmka_export_waits(export), address,
@@ -151,7 +154,7 @@ static u32 rsmka_export_offer(struct rsmka_export *export, const struct rsmka_ac
 	if (!rsmka_controller_enter(export->controller))
 		return RSMERR_CTLR_NOT_PRESENT;
 	rsmka_acl_rows(acl, export->mode, rsmka_local_node(), &access);
-	status = rsmka_export_to_adapter(export, &access, address);
+	status = rsmka_export_to_adapter(export, acl, &access, address);
 	if (!status)
 		status = rsmka_export_join_controller(export);
 	if (status) {
@@ -272,7 +275,8 @@ int rsmka_export_unpublish(struct rsmka_segment *seg)
  * Nodes get more here; it is decided before any of them can connect.  The
  * adapter may learn only now that other nodes have access at all.
  */
-static u32 rsmka_export_widen(struct rsmka_export *export, const struct rsmka_access *access)
+static u32 rsmka_export_widen(struct rsmka_export *export, const struct rsmka_acl *acl,
+			      const struct rsmka_access *access)
 {
 	struct rsmka_controller *controller = export->controller;
 	struct rsmka_address address = {};
@@ -282,7 +286,7 @@ static u32 rsmka_export_widen(struct rsmka_export *export, const struct rsmka_ac
 		return rsmka_publish_status(controller->ops->republish(controller->adapter,
 								       export->handle, access,
 								       rsmka_export_waits(export)));
-	status = rsmka_export_to_adapter(export, access, &address);
+	status = rsmka_export_to_adapter(export, acl, access, &address);
 	if (!status)
 		rsmka_published_set_address(export, &address);
 	return status;
@@ -322,7 +326,7 @@ static u32 rsmka_export_republish_locked(struct rsmka_export *export,
 
 	rsmka_published_rows(export, &access);
 	rsmka_acl_rows(acl, export->mode, local, &access);
-	status = rsmka_export_widen(export, &access);
+	status = rsmka_export_widen(export, acl, &access);
 	if (status)
 		return status;
 	rsmka_published_set_acl(export, acl, old);

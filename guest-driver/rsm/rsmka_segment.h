@@ -150,6 +150,7 @@ struct rsmka_grant {
 
 bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, u32 *mode);
 void rsmka_row_add(struct rsmka_access *access, u32 node, u32 mode);
+bool rsmka_acl_admits_others(const struct rsmka_acl *acl, u32 local_node);
 void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
 		    struct rsmka_access *access);
 u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);

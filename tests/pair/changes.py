@@ -5,7 +5,6 @@
 import pairlib
 from pairlib import Shell, both_ways, end_storm, same, storm
 
-BAD_PERMS = 26
 ALLOW_REBIND = 1
 MARKER = 0x5707
 SIZE = 1 << 20
@@ -81,7 +80,7 @@ def less_is_given_to_those_who_join(exporting, importing):
             if not error:
                 other.ok("unmap 0")
             other.ok("disconnect 0")
-            return error == BAD_PERMS
+            return error == pairlib.BAD_PERMS
         pairlib.wait_for(joined_without_write, 10, "lack of the right to write")
         other.ok(f"connect 0 {exporting.number} 400303 0400")
         other.ok("map 0 8192 0400")
@@ -111,6 +110,25 @@ def more_is_given_to_those_who_join(exporting, importing):
         e.ok("unpublish 0")
 
 
+def rights_reach_a_node_that_connected_without_any(exporting, importing):
+    with Shell(exporting) as e, Shell(importing) as i:
+        e.publish(0, "400306", acl=f"{importing.number}:0006")
+        i.ok(f"connect 0 {exporting.number} 400306")
+        i.fails("map 0 8192", pairlib.BAD_PERMS)
+        e.ok(f"republish 0 {importing.number}:0666")
+
+        def joined_with_rights():
+            i.ok(f"connect 1 {exporting.number} 400306")
+            error = i.ask("map 1 8192")[0]
+            if error:
+                same(error, pairlib.BAD_PERMS, "error of map before the node has heard of it")
+                i.ok("disconnect 1")
+            return not error
+        pairlib.wait_for(joined_with_rights, 10, "rights")
+        i.ok("set 1 0 51")
+        same(e.ok("get 0 0"), "51", "word of the importer")
+
+
 def segment_of_this_node_only_becomes_everybodys(exporting, importing):
     with Shell(exporting) as e, Shell(importing) as i:
         e.publish(0, "400305", acl=f"{exporting.number}:0666")
@@ -126,4 +144,5 @@ if __name__ == "__main__":
     pairlib.main(both_ways(
         importer_follows_a_rebind, rebinds_under_stores_abort_nobody,
         node_taken_off_the_list_keeps_its_import, less_is_given_to_those_who_join,
-        more_is_given_to_those_who_join, segment_of_this_node_only_becomes_everybodys))
+        more_is_given_to_those_who_join, rights_reach_a_node_that_connected_without_any,
+        segment_of_this_node_only_becomes_everybodys))
