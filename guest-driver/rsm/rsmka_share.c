@@ -218,15 +218,18 @@ static int rsmka_share_establish(struct rsmka_share *share)
 	/* The loss of the path may have been dealt with before we were in the table. */
 	if (!ret && share->path && !rsmka_path_current(share->path, share->epoch))
 		ret = RSMERR_CONN_ABORTED;
+	/*
+	 * A REPUBLISH that overtook the reply is newer.  Also if it has failed
+	 * since it was granted: who waited must not take that for a refusal.
+	 */
+	if (share->path && !share->offered)
+		WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
 	if (ret) {
 		hash_del(&share->table);
 		rsmka_share_set_state(share, RSMKA_ENDED);
 		if (share->exporter)
 			rsmka_published_detach(share);
 	} else {
-		/* A REPUBLISH that overtook the reply is newer. */
-		if (share->path && !share->offered)
-			WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
 		share->writable |= share->grant.mode & RSMKA_OWNER_WRITE;
 		rsmka_share_set_state(share, RSMKA_CONNECTED);
 	}
