@@ -44,16 +44,16 @@ def wait_for(condition, deadline=10, what="condition"):
 class Process:
     """A command that runs on in a node while the test does something else."""
 
-    def __init__(self, node, argv):
-        read_end, self.stdin = os.pipe()
+    def __init__(self, node, argv, with_input=True):
         self.text = {"out": "", "err": ""}
+        self.stdin = self.read_end = -1
+        if with_input:
+            self.read_end, self.stdin = os.pipe()
         try:
-            self.job = job.Job(node, argv, read_end)
+            self.job = job.Job(node, argv, self.read_end if with_input else None)
         except BaseException:
-            os.close(read_end)
-            os.close(self.stdin)
+            self._close_pipe()
             raise
-        self.read_end = read_end
 
     def __enter__(self):
         return self
@@ -61,7 +61,13 @@ class Process:
     def __exit__(self, *_):
         self.close_input()
         self.job.__exit__()
-        os.close(self.read_end)
+        self._close_pipe()
+
+    def _close_pipe(self):
+        self.close_input()
+        with contextlib.suppress(OSError):
+            os.close(self.read_end)
+        self.read_end = -1
 
     def _sink(self, stream, data):
         self.text[stream] += data.decode(errors="replace")
@@ -123,6 +129,10 @@ class TestNode(node_module.Node):
 
     def spawn(self, *argv):
         return Process(self, list(argv))
+
+    def spawn_quiet(self, *argv):
+        """Without standard input."""
+        return Process(self, list(argv), with_input=False)
 
     def kill(self):
         """The node dies as by a power cut."""
