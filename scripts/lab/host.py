@@ -8,7 +8,7 @@ import shutil
 from . import apt, paths, steps, ui
 
 GUEST_TESTS = tuple(paths.TOP / "tests" / suite
-                    for suite in ("guest", "pair", "conformance", "model"))
+                    for suite in ("guest", "pair", "conformance", "model", "chaos"))
 SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true"]
 
 TOOLS = ["mandoc"]      # programs of tests, which need no more libraries than the host has

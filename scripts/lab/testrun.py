@@ -8,7 +8,7 @@ import sys
 from . import host, image, kernel, paths, prepare, qemu, tap, ui
 
 # Quick ones first: a broken tree is known within seconds.
-SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "guest", "pair", "conformance", "model")
+SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "guest", "pair", "conformance", "model", "chaos")
 
 DIAGNOSTICS = 20        # lines shown of what a failed test says
 
@@ -59,7 +59,7 @@ def _run_suite(suite, tally):
 
 
 def _build(suites, kern):
-    lab_needed = {"lab", "guest", "pair", "conformance", "model"} & set(suites)
+    lab_needed = {"lab", "guest", "pair", "conformance", "model", "chaos"} & set(suites)
     prepare.setup(kern)
     if lab_needed or "qtest" in suites:
         qemu.build(with_tests="qtest" in suites)
