@@ -7,6 +7,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/cred.h>
+#include <linux/fs_struct.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>

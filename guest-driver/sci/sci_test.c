@@ -163,4 +163,5 @@ static struct kunit_suite sci_test_suite = {
 	.exit = sci_test_exit,
 	.test_cases = sci_test_cases,
 };
+
 kunit_test_suite(sci_test_suite);

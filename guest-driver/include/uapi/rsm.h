@@ -111,7 +111,8 @@ struct rsm_ioc_export {
 };
 
 #define RSM_EXPORT_ALLOW_REBIND	0x1
-#define RSM_EXPORT_DONTWAIT	0x2	/* INSUFFICIENT_RESOURCES instead of waiting, here and in PUBLISH */
+/* Here and in PUBLISH: INSUFFICIENT_RESOURCES instead of waiting. */
+#define RSM_EXPORT_DONTWAIT	0x2
 
 struct rsm_acl_entry {
 	__u32 node;
@@ -120,7 +121,10 @@ struct rsm_acl_entry {
 
 #define RSM_ACL_MAX		64
 
-/* PUBLISH: BAD_SEG_HNDL, NOT_CREATOR, BAD_ACL, BAD_ADDR, RESERVED_SEGID, SEGID_IN_USE, ... (4.6, 6-15) */
+/*
+ * PUBLISH: BAD_SEG_HNDL, NOT_CREATOR, BAD_ACL, BAD_ADDR, RESERVED_SEGID, SEGID_IN_USE, ...
+ * (4.6, 6-15)
+ */
 struct rsm_ioc_publish {
 	__u32 status;
 	__u32 flags;		/* 0 */
@@ -173,7 +177,7 @@ struct rsm_ioc_connect {
 	__u64 length;		/* out: bytes of the segment */
 	__u32 generation;	/* out: the generation word of this connection */
 	__u32 attributes;	/* out: RSM_CONNECT_* */
-	__u32 path_offset;	/* out: byte offset of struct rsm_path_state in the RSM_MMAP_STATUS page */
+	__u32 path_offset;	/* out: of struct rsm_path_state in the RSM_MMAP_STATUS page */
 	__u32 path_changes;	/* out: rsm_path_state.changes at the time of connection */
 };
 
@@ -248,7 +252,8 @@ struct rsm_segment_row {
 	__u32 pending;		/* events that wait to be consumed */
 };
 
-#define RSM_ROW_NEW			0	/* nothing of the rest is valid but number, pid, uid, gid */
+/* Of the rest only number, pid, uid and gid are valid. */
+#define RSM_ROW_NEW		0
 #define RSM_ROW_EXPORT		1
 #define RSM_ROW_IMPORT		2
 
