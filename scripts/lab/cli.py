@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from . import demo, kernel, paths, testrun, ui, verbs
+from . import coverage, demo, kernel, matrix, paths, testrun, ui, verbs
 
 DESCRIPTION = "Build, boot and test an emulated SCI interconnect."
 EPILOG = """\
@@ -37,6 +37,8 @@ def _verb(verbs_parser, name, func, text, **kwargs):
 def _kernel_option(sub):
     sub.add_argument("--kernel", choices=kernel.KERNELS, default=paths.default_kernel(),
                      help="guest kernel series (default: %(default)s)")
+    sub.add_argument("--debug-kernel", action="store_const", dest="kernel", const=kernel.DEBUG,
+                     help="the kernel with KASAN, lockdep and kmemleak, as --kernel debug")
 
 
 def _source_option(sub):
@@ -61,13 +63,23 @@ def _build_verbs(add):
     s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",
                    help=f"only this suite (repeatable): {', '.join(testrun.SUITES)}")
     _kernel_option(s)
+    s = _verb(add, "build-matrix", matrix.main,
+              "compile the modules against the kernel headers of Debian's suites, run sparse "
+              "and checkpatch")
+    s.add_argument("--suite", action="append", choices=matrix.SUITES, metavar="SUITE",
+                   help=f"only this suite (repeatable; default: {', '.join(matrix.SUITES)})")
+    s = _verb(add, "coverage", coverage.main,
+              "run suites with counters in all that is ours, show the lines they execute")
+    s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",
+                   help=f"only this suite (repeatable; default: {', '.join(coverage.SUITES)})")
 
 
 def _lab_verbs(add):
     s = _verb(add, "up", verbs.up, "boot nodes and leave them running")
     s.add_argument("-n", "--nodes", type=int, default=2, help="how many (default: 2)")
-    s.add_argument("--memory", type=int, default=256, metavar="MIB",
-                   help="memory of a node (default: 256)")
+    s.add_argument("--memory", type=int, metavar="MIB",
+                   help="memory of a node (default: 256, with the debug kernel "
+                        f"{kernel.memory(kernel.DEBUG)})")
     s.add_argument("--window", type=int, default=0, metavar="MIB",
                    help="remote window of an adapter, a power of two (default: 256)")
     s.add_argument("--adapters", type=int, default=1, metavar="N",

@@ -9,7 +9,9 @@ from . import apt, paths, steps, ui
 
 GUEST_TESTS = tuple(paths.TOP / "tests" / suite
                     for suite in ("guest", "pair", "conformance", "model", "chaos"))
-SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true"]
+SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true",
+         *(["-Db_coverage=true"] if paths.COVERAGE else [])]
+STAMP = paths.flavoured("host-setup")
 
 TOOLS = ["mandoc"]      # programs of tests, which need no more libraries than the host has
 
@@ -27,17 +29,17 @@ def fetch():
 
 def _setup():
     key = steps.key_of(paths.TOP, paths.HOST, *SETUP)
-    if steps.done("host-setup", key) and (paths.HOST / "build.ninja").exists():
+    if steps.done(STAMP, key) and (paths.HOST / "build.ninja").exists():
         return
-    steps.forget("host-setup")
+    steps.forget(STAMP)
     shutil.rmtree(paths.HOST, ignore_errors=True)
     ui.run("host: configure", ["meson", "setup", *SETUP, paths.HOST, paths.TOP], "host-setup")
-    steps.mark("host-setup", key)
+    steps.mark(STAMP, key)
 
 
 def build():
     """Compile library and tests; leave headers, library and librsm.pc in the SDK."""
-    with steps.locked("host"):
+    with steps.locked(paths.flavoured("host")):
         _setup()
         ui.run("host: compile", ["ninja", "-j", paths.JOBS], "host", cwd=paths.HOST)
         ui.run("host: SDK", ["meson", "install", "--no-rebuild", "--only-changed",

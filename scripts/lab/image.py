@@ -10,7 +10,7 @@ import lzma
 import os
 import pathlib
 
-from . import apt, cpio, elf, host, kernel, paths, steps, ui
+from . import apt, counters, cpio, elf, host, kernel, paths, steps, ui
 
 LIBDIRS = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"]
 
@@ -25,7 +25,7 @@ def packages_dir():
 
 
 def directory(kern):
-    return paths.per_kernel("guest", kern)
+    return paths.per_kernel(paths.flavoured("guest"), kern)
 
 
 def initramfs(kern):
@@ -112,6 +112,8 @@ def _add_modules(tree, kern):
     stock = _stock_modules(kern)
     ours = {p.stem: p for p in kernel.modules(kern) if p.exists()}
     depends, todo = {}, _list("modules") + list(ours)
+    if kern == kernel.DEBUG:
+        todo += list(stock)
     base = f"lib/modules/{kernel.release(kern)}"
     while todo:
         name = todo.pop().replace("-", "_")
@@ -132,6 +134,9 @@ def _add_modules(tree, kern):
 
     lines = [f"{name}.ko:" + "".join(f" {d}.ko" for d in reversed(closure(name, [])))
              for name in sorted(depends)]
+    builtin = kernel.stock_modules(kern) / "modules.builtin"
+    if builtin.exists():    # so that modprobe knows what needs no loading
+        tree.file(f"{base}/modules.builtin", builtin)
     tree.data(f"{base}/modules.dep", ("\n".join(lines) + "\n").encode())
     for conf in sorted(paths.GUEST_DRIVER.rglob("modprobe.d/*.conf")):
         tree.file(f"etc/modprobe.d/{conf.name}", conf)
@@ -164,10 +169,12 @@ def build(kern):
     _add_program(tree, "usr/sbin/qemu-ga", packages_dir() / "usr/sbin/qemu-ga")
     _add_modules(tree, kern)
     _add_host_parts(tree)
+    if paths.COVERAGE:
+        counters.add_to_image(tree)
     absent = missing(kern)
     if absent:
         ui.warn(f"not built, so not in the guest: {', '.join(absent)}")
-    name = f"image-{kern}"
+    name = paths.flavoured(f"image-{kern}")
     with steps.locked(name):
         key = steps.key_of(tree.describe())
         out = initramfs(kern)

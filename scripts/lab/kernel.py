@@ -3,15 +3,18 @@
 """The guest's kernel: Debian's image and headers, and our modules for it.
 
 Both packages are unpacked, not installed. The modules are built in a mirror of
-the sources made of symbolic links, because Kbuild writes next to them.
+the sources made of symbolic links, because Kbuild writes next to them. The
+kernel named "debug" is built here, debugkernel.py says how.
 """
 import os
 import pathlib
 import re
 
-from . import apt, paths, steps, ui
+from . import apt, debugkernel, paths, steps, ui
 
-KERNELS = ("6.1", "6.12")
+DEBUG = debugkernel.NAME
+KERNELS = ("6.1", "6.12", DEBUG)
+PROBLEM = re.compile(r"\b(warning|error):|^(WARNING|ERROR): modpost|\*\*\* ", re.I)
 LINKED = [paths.GUEST_DRIVER, paths.QEMU_DEVICE / "include", paths.TOP / "librsm" / "include"]
 
 
@@ -28,6 +31,8 @@ def directory(kernel):
 
 def stock_modules(kernel):
     """The stock kernel's modules: below /lib, or /usr/lib in later releases."""
+    if kernel == DEBUG:
+        return debugkernel.modules()
     found = sorted(directory(kernel).glob("lib/modules/*")) or \
         sorted(directory(kernel).glob("usr/lib/modules/*"))
     if not found:
@@ -41,11 +46,34 @@ def release(kernel):
 
 
 def vmlinuz(kernel):
+    if kernel == DEBUG:
+        return debugkernel.vmlinuz()
     return directory(kernel) / "boot" / f"vmlinuz-{release(kernel)}"
 
 
 def headers(kernel):
+    if kernel == DEBUG:
+        return debugkernel.OBJECTS
     return directory(kernel) / "usr" / "src" / f"linux-headers-{release(kernel)}"
+
+
+def memory(kernel):
+    """MiB a node gets unless told otherwise."""
+    return debugkernel.MEMORY if kernel == DEBUG else 256
+
+
+def cmdline(kernel):
+    """What is added to the command line of every kernel."""
+    return f" {debugkernel.CMDLINE}" if kernel == DEBUG else ""
+
+
+def slowness(kernel):
+    """Factor for deadlines in a guest; the environment may stretch them further."""
+    factor = os.environ.get("RSMLAB_SLOWNESS")
+    try:
+        return float(factor) if factor else debugkernel.SLOWNESS if kernel == DEBUG else 1
+    except ValueError:
+        raise ui.Failure(f"RSMLAB_SLOWNESS={factor}: not a number") from None
 
 
 def _unpack(kernel):
@@ -71,6 +99,10 @@ def _unpack(kernel):
 
 
 def fetch(kernel):
+    """Have the kernel and what modules are built against; the debug kernel is built."""
+    if kernel == DEBUG:
+        debugkernel.build()
+        return
     name = f"kernel-{kernel}"
     key = steps.key_of(_suite(kernel), directory(kernel))
     with steps.locked(name):
@@ -97,7 +129,7 @@ def _mirror(source, dest):
 
 
 def modules_dir(kernel):
-    return paths.per_kernel("modules", kernel)
+    return paths.per_kernel(paths.flavoured("modules"), kernel)
 
 
 def modules(kernel):
@@ -109,20 +141,21 @@ def modules(kernel):
 def build(kernel):
     """Build rsm.ko and sci.ko against KERNEL; warnings in our code are errors."""
     fetch(kernel)
-    with steps.locked(f"modules-{kernel}"):
+    with steps.locked(paths.flavoured(f"modules-{kernel}")):
         out = modules_dir(kernel)
         for source in LINKED:
             _mirror(source, out / source.relative_to(paths.TOP))
-        log = f"modules-{kernel}"
+        log = paths.flavoured(f"modules-{kernel}")
+        counters = ["GCOV_PROFILE=y"] if paths.COVERAGE else []
         ui.run(f"modules for {release(kernel)}",
                ["make", "-j", paths.JOBS, "-C", headers(kernel),
-                f"M={out / 'guest-driver'}", "W=1", "modules"], log)
+                f"M={out / 'guest-driver'}", "W=1", *counters, "modules"], log)
         _refuse_warnings(paths.LOGS / f"{log}.log", out)
 
 
 def _refuse_warnings(log, out):
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    bad = [line for line in lines if re.search(r"\bwarning:|^WARNING: modpost", line, re.I)]
+    bad = [line for line in lines if PROBLEM.search(line)]
     if not bad:
         return
     for ko in pathlib.Path(out).rglob("*.o"):

@@ -59,7 +59,7 @@ class Lab:
         raise ui.Failure(f"there is no node {number}; "
                          f"nodes: {', '.join(str(n.number) for n in self.nodes) or 'none'}")
 
-    def start(self, count, kern, memory=256, extra=(), adapters=1, window=0):
+    def start(self, count, kern, memory=None, extra=(), adapters=1, window=0):
         """Start nodes 1..COUNT and wait until all have booted."""
         _make_private(self.dir)
         for k in range(adapters):
@@ -75,7 +75,8 @@ class Lab:
             raise
 
     def wait_ready(self):
-        deadline = time.monotonic() + node.BOOT_DEADLINE * max(1, len(self.nodes) // paths.JOBS)
+        deadline = time.monotonic() + max((n.boot_deadline() for n in self.nodes), default=0) * \
+            max(1, len(self.nodes) // paths.JOBS)
         with ui.Progress(f"boot {len(self.nodes)} nodes") as progress:
             for n in self.nodes:
                 progress.note = f"waiting for {n.name}"

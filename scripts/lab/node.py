@@ -81,7 +81,7 @@ class Node:
                 "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
                 "-no-reboot",
                 "-kernel", str(kernel.vmlinuz(kern)), "-initrd", str(image.initramfs(kern)),
-                "-append", f"{CMDLINE} rsmlab.node={self.number}",
+                "-append", f"{CMDLINE}{kernel.cmdline(kern)} rsmlab.node={self.number}",
                 *self._chardev("qmp"), "-mon", "chardev=qmp,mode=control",
                 *self._chardev("console", f",logfile={self.console_log},logappend=on"),
                 "-serial", "chardev:console",
@@ -100,8 +100,9 @@ class Node:
                      f"node-id={self.number}" + (f",window-size={window}M" if window else "")]
         return argv + extra
 
-    def start(self, kern, memory=256, extra=(), owned=False, adapters=1, window=0):
+    def start(self, kern, memory=None, extra=(), owned=False, adapters=1, window=0):
         """Start QEMU. OWNED: it dies with this process, however that ends."""
+        memory = memory or kernel.memory(kern)
         shutil.rmtree(self.share, ignore_errors=True)
         (self.share / "job").mkdir(parents=True)
         argv = self._argv(kern, memory, adapters, window, list(extra))
@@ -136,9 +137,12 @@ class Node:
                 return f"the end of {log}:\n{text}"
         return f"no log in {self.dir}"
 
+    def boot_deadline(self):
+        return BOOT_DEADLINE * kernel.slowness(self.record()["options"]["kernel"])
+
     def wait_ready(self, deadline=None):
         """Wait until the guest has booted and its agent answers."""
-        deadline = deadline or time.monotonic() + BOOT_DEADLINE
+        deadline = deadline or time.monotonic() + self.boot_deadline()
         while not self.ready():
             if not self.alive():
                 raise ui.Failure(f"{self.name} ended while booting; {self.why_dead()}")

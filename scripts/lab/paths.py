@@ -18,14 +18,23 @@ STAMPS = BUILD / "stamp"
 LOGS = BUILD / "log"
 CONFIG = BUILD / "config.json"
 
+# `coverage` builds all that is ours a second time, with counters in it.
+COVERAGE = bool(os.environ.get("RSMLAB_COVERAGE"))
+
+
+def flavoured(name):
+    """NAME of a directory, a stamp or a log of what exists with and without counters."""
+    return f"coverage-{name}" if COVERAGE else name
+
+
 QEMU_SRC = BUILD / "qemu-src"
-QEMU = BUILD / "qemu"
+QEMU = BUILD / flavoured("qemu")
 QEMU_TOOLS = BUILD / "qemu-tools"
 QEMU_BIN = QEMU / "qemu-system-x86_64"
 FIRMWARE = BUILD / "firmware"
-HOST = BUILD / "host"
+HOST = BUILD / flavoured("host")
 HOST_TOOLS = BUILD / "host-tools"
-SDK = BUILD / "sdk"
+SDK = BUILD / flavoured("sdk")
 
 QEMU_DEVICE = TOP / "qemu-device"
 QTESTS = TOP / "tests" / "qtest"

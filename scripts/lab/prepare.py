@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-from . import host, image, kernel, paths, qemu, steps, ui
+from . import debugkernel, host, image, kernel, paths, qemu, steps, ui
 
 # Named one by one, also where another brings them along. The kernel's objtool needs
 # libelf, whose package has a name of its own in each release but for the -dev one.
@@ -17,17 +17,17 @@ PACKAGES = [
 RELEASES = ("bookworm", "trixie")
 
 
-def _missing():
+def _missing(packages):
     done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n",
-                           *PACKAGES], capture_output=True, text=True, check=False)
+                           *packages], capture_output=True, text=True, check=False)
     present = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" installed")}
     if {"pkgconf", "pkg-config"} & present:
         present.add("pkg-config")
-    return [p for p in PACKAGES if p not in present]
+    return [p for p in packages if p not in present]
 
 
-def _install():
-    missing = _missing()
+def _install(packages):
+    missing = _missing(packages)
     if not missing:
         return
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
@@ -41,7 +41,7 @@ def _install():
 
 def _forget_downloads(kern):
     for name in ("qemu-src", "qemu-tools", "firmware", "guest-packages", "host-tools",
-                 f"kernel-{kern}"):
+                 f"kernel-{kern}", "linux-src"):
         steps.forget(name)
     for stamp in paths.STAMPS.glob("apt-*"):
         stamp.unlink()
@@ -53,7 +53,7 @@ def setup(kern, qemu_src=None, upgrade=False):
     if release not in RELEASES:
         raise ui.Failure(f"this host's release is {release or 'unknown'}; "
                          f"supported are Debian's {' and '.join(RELEASES)}")
-    _install()
+    _install(PACKAGES + (debugkernel.PACKAGES if kern == kernel.DEBUG else []))
     if qemu_src:
         qemu.set_origin(qemu_src)
     if upgrade:

@@ -21,6 +21,9 @@ OPTIONS = [
     "--enable-virtfs", "--enable-attr", "--enable-fdt=system", "--disable-docs",
     "--disable-install-blobs", "--enable-trace-backends=log",
 ]
+CONFIGURED = paths.flavoured("qemu-configure")
+# Counters only in our files: in all of QEMU they cost more than they tell.
+COUNTING_CC = paths.TOP / "scripts" / "lab" / "coverage-cc"
 PATCH = paths.QEMU_DEVICE / "qemu.patch"
 PATCHED = ["hw/Kconfig", "hw/meson.build", "meson.build", "tests/qtest/meson.build"]
 NOT_COPIED = {".git", "build", "__pycache__"}
@@ -178,16 +181,17 @@ def _hook():
 
 def _configure():
     werror = ["--enable-werror"] if origin().startswith("debian:") else []
-    options = OPTIONS + werror
+    counting = [f"--cc={COUNTING_CC}", f"--host-cc={COUNTING_CC}"] if paths.COVERAGE else []
+    options = OPTIONS + werror + counting
     key = steps.key_of(paths.QEMU_SRC, *options)
-    if steps.done("qemu-configure", key) and (paths.QEMU / "build.ninja").exists():
+    if steps.done(CONFIGURED, key) and (paths.QEMU / "build.ninja").exists():
         return
-    steps.forget("qemu-configure")
+    steps.forget(CONFIGURED)
     shutil.rmtree(paths.QEMU, ignore_errors=True)
     paths.QEMU.mkdir(parents=True)
     ui.run("qemu: configure", [paths.QEMU_SRC / "configure", *options], "qemu-configure",
            env=build_env(), cwd=paths.QEMU)
-    steps.mark("qemu-configure", key)
+    steps.mark(CONFIGURED, key)
 
 
 def qtests():

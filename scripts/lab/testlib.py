@@ -6,6 +6,7 @@ A test file lists functions that take the lab and raise if their expectation
 does not hold; main() boots the nodes, runs them, prints TAP and tears all
 down. See docs/testing.md.
 """
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -16,7 +17,7 @@ import sys
 import time
 import traceback
 
-from . import job, lab as lab_module, node as node_module, paths, ui
+from . import counters, job, kernel, lab as lab_module, leaks, node as node_module, paths, ui
 
 BAD_LOG = re.compile(
     r"WARNING:|\bBUG:|Oops|Call Trace|KASAN|KCSAN|UBSAN|Kernel panic|general protection|"
@@ -25,19 +26,30 @@ BAD_LOG = re.compile(
     r"soft lockup|rcu_preempt detected|list_(add|del) corruption")
 
 
+def kernel_name():
+    """The kernel of the nodes that tests boot."""
+    return os.environ.get("RSMLAB_KERNEL") or paths.default_kernel()
+
+
+def scaled(seconds):
+    """A deadline of a test, for the kernel it runs on."""
+    return seconds * kernel.slowness(kernel_name())
+
+
 class Skip(Exception):
     """The test cannot run here; the text says why."""
 
 
 def wait_for(condition, deadline=10, what="condition"):
-    """Wait until CONDITION() is true; its value. Fails after DEADLINE seconds."""
+    """Wait until CONDITION() is true; its value. Fails after DEADLINE (scaled) seconds."""
+    deadline = scaled(deadline)
     end = time.monotonic() + deadline
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what} not true within {deadline} s")
+            raise AssertionError(f"{what} not true within {deadline:g} s")
         time.sleep(0.02)
 
 
@@ -109,7 +121,7 @@ class Process:
 
     def wait(self, deadline=30):
         """Exit status (128 + signal if it was killed)."""
-        return self.job.wait(self._sink, time.monotonic() + deadline)
+        return self.job.wait(self._sink, time.monotonic() + scaled(deadline))
 
 
 class TestNode(node_module.Node):
@@ -117,7 +129,7 @@ class TestNode(node_module.Node):
 
     def run(self, *argv, stdin=None, timeout=60):
         """(status, stdout, stderr) of a command."""
-        return job.run(self, list(argv), stdin, timeout)
+        return job.run(self, list(argv), stdin, scaled(timeout))
 
     def check(self, *argv, stdin=None, timeout=60):
         """Standard output of a command that must end with 0."""
@@ -164,7 +176,7 @@ class TestLab(lab_module.Lab):
     def boot(self):
         if not self.count:
             return
-        kern = os.environ.get("RSMLAB_KERNEL", paths.default_kernel())
+        kern = kernel_name()
         lab_module.check_built(kern)
         self.start(self.count, kern, **self.options)
 
@@ -227,6 +239,21 @@ def _logs_are_clean(lab):
         raise AssertionError("\n".join(bad[:40]))
 
 
+def _nothing_leaks(lab):
+    """On the debug kernel; all nodes at a time, since a scan takes its time."""
+    alive = [n for n in lab.nodes if n.alive()]
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(alive))) as pool:
+        for _ in pool.map(leaks.check, alive):
+            pass
+
+
+def _closing_checks():
+    """What is looked at after the tests of a file, the logs last."""
+    checks = [("modules_unload_and_nothing_leaks", _nothing_leaks)] \
+        if kernel_name() == kernel.DEBUG else []
+    return [*checks, ("kernel_logs_stay_clean", _logs_are_clean)]
+
+
 def _healed(function, lab):
     lab.heal()
     function(lab)
@@ -257,13 +284,15 @@ def main(tests, nodes=2, argv=None, **options):
     try:
         lab.boot()
         sys.stdout = tap
-        print(f"1..{len(tests) + bool(nodes)}", flush=True)
+        closing = _closing_checks() if nodes else []
+        print(f"1..{len(tests) + len(closing)}", flush=True)
         verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]
         if nodes and False in verdicts:
             _keep_logs(lab)
-        if nodes:
-            verdicts.append(_run_one(len(tests) + 1, "kernel_logs_stay_clean",
-                                     _logs_are_clean, lab))
+        for i, (name, check) in enumerate(closing, len(tests) + 1):
+            verdicts.append(_run_one(i, name, check, lab))
+        if paths.COVERAGE:
+            counters.collect(lab.nodes, pathlib.Path(sys.argv[0]).stem)
     except ui.Failure as e:
         sys.stdout = tap
         print(f"Bail out! {str(e).splitlines()[0]}")

@@ -4,3 +4,5 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LANG=C.UTF-8
 export TERM=${TERM:-linux}
+# Only in nodes whose programs count what they execute.
+[ ! -e /etc/coverage.sh ] || . /etc/coverage.sh
