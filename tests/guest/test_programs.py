@@ -9,8 +9,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
 from lab import testlib  # noqa: E402
 
-PROGRAMS = ["controllers", "exports", "imports", "barriers", "transfers", "vectors", "signals",
-            "pollfds", "segmentids", "lifecycle", "users", "changes", "losses", "status"]
+PROGRAMS = ["controllers", "exports", "imports", "barriers", "transfers", "implicit", "vectors",
+            "signals", "pollfds", "segmentids", "lifecycle", "users", "changes", "losses",
+            "status"]
 
 
 def test(program, controller):
