@@ -215,7 +215,9 @@ static void unknown_segments_are_refused(struct kunit *test)
 	struct fake *fake = test->priv;
 	u64 last[RSMKA_MESSAGE_MAX / sizeof(u64)];
 	const struct rsmka_msg_reply *reply = (const struct rsmka_msg_reply *)last;
-	struct rsmka_msg_connect msg = { .slot = cpu_to_le32(0x1234), .key = cpu_to_le32(0x7ffffff) };
+	struct rsmka_msg_connect msg = {
+		.slot = cpu_to_le32(0x1234), .key = cpu_to_le32(0x7ffffff),
+	};
 
 	fake_shake_hands(test, fake);
 	fake_receive(fake, &msg, RSMKA_MSG_CONNECT, sizeof(msg));

@@ -20,7 +20,7 @@
 static atomic_long_t rsmka_exported_pages;
 
 LIST_HEAD(rsmka_pinned_list);
-DEFINE_MUTEX(rsmka_pinned_lock);
+DEFINE_MUTEX(rsmka_pinned_lock);	/* see rsmka_segment.h */
 
 unsigned long rsmka_pinned_pages(void)
 {
