@@ -288,34 +288,6 @@ static void e_what_cannot_be_opened_says_why(void)
 	each_opening_call(EAGAIN, RSMERR_INSUFFICIENT_RESOURCES);
 }
 
-/* ---- no time to wait ---- */
-
-#define LARGE		((size_t)8 << 20)	/* takes a moment to look through */
-#define HASTY_TRIES	100
-
-/*
- * The agent looks what became of memory after it has gone; who does not want to
- * wait for that is told so.  The look may be over before we ask.
- */
-static void e_a_hasty_publish_does_not_wait_for_lost_memory(void)
-{
-	rsm_memseg_export_handle_t export;
-	int i, ret = RSM_SUCCESS;
-	rsm_memseg_id_t id = 0;
-	char *address;
-
-	for (i = 0; i < HASTY_TRIES && ret != RSMERR_INSUFFICIENT_RESOURCES; i++) {
-		address = memory(LARGE);
-		require(rsm_memseg_export_create(controller, &export, address, LARGE,
-						 RSM_CREATE_SEG_DONTWAIT), RSM_SUCCESS);
-		require(munmap(address, LARGE), 0);
-		ret = rsm_memseg_export_publish(export, &id, NULL, 0);
-		expect_true(ret == RSMERR_INSUFFICIENT_RESOURCES || ret == RSMERR_BAD_SEG_HNDL);
-		require(rsm_memseg_export_destroy(export), RSM_SUCCESS);
-	}
-	expect(ret, RSMERR_INSUFFICIENT_RESOURCES);
-}
-
 /* ---- an adapter that goes ---- */
 
 #define DRIVER	"/sys/bus/pci/drivers/sci/"
@@ -372,7 +344,6 @@ static void e_a_controller_that_went_is_not_present(void)
 }
 
 static const struct test tests[] = {
-	TEST(LOCAL, e_a_hasty_publish_does_not_wait_for_lost_memory),
 	TEST(SELF, e_a_controller_that_went_is_not_present),
 	TEST(ALL, e_each_allocation_that_fails_gives_insufficient_mem),
 	TEST(ALL, e_no_address_space_gives_bad_length),
