@@ -56,6 +56,12 @@ class ImportRules(Rules):
         share = self.shares.get((p.node, controller, node, key))
         return share and share.state == "doomed" and key in self.published.get(node, {})
 
+    def transfer_would_be_ambiguous(self, p, slot, vector):
+        """A transfer that would fail alike whether it came to map the segment or not."""
+        h = p.imports[slot]
+        return h and not h.mapping and h.share.state == "doomed" and h.share.mapped() and \
+            (vector or h.implicit_mode)
+
     def connect(self, p, slot, controller, node, key, wish):
         if p.imports[slot]:
             return None

@@ -144,9 +144,13 @@ class Runner:
             self._call(p, name, args)
 
     def _call(self, p, name, args):
+        vector = name in ("putv", "getv")
         if name == "connect" and self.world.would_be_ambiguous(p, *args[1:4]):
             self._settle()
-        if name in ("putv", "getv"):
+        if (vector or name in ("put", "get")) and \
+                self.world.transfer_would_be_ambiguous(p, args[0], vector):
+            self._settle()
+        if vector:
             step = self.world.vector(p, name == "putv", *args)
         else:
             step = getattr(self.world, name)(p, *args)
