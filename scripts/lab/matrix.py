@@ -4,8 +4,11 @@
 
 The tools in the headers of a newer suite do not run with this host's libc, and
 its kernels want a compiler of their own. So each suite gets a root of its own:
-headers, compiler, make and sparse of that suite, unpacked, not installed, and
-entered by chroot in a mount (and, without root, a user) namespace.
+headers, compiler and make of that suite, unpacked, not installed, and entered by
+chroot in a mount (and, without root, a user) namespace.
+
+Sparse comes from the newest suite for all of them, with its libc: backports bring
+kernels whose headers the release's own sparse cannot parse.
 """
 import collections
 import os
@@ -15,7 +18,7 @@ import shutil
 from . import apt, debugkernel, kernel, paths, steps, ui
 
 SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports", "forky", "sid")
-PACKAGES = ["linux-headers-amd64", "make", "gcc", "sparse", "dash", "coreutils", "sed", "grep",
+PACKAGES = ["linux-headers-amd64", "make", "gcc", "perl", "dash", "coreutils", "sed", "grep",
             "findutils", "mawk", "base-files"]
 # Nothing of the root is needed but what runs in it: no maintainer script has run there.
 LINKS = {"usr/bin/awk": "mawk", "usr/bin/sh": "dash"}
@@ -24,11 +27,20 @@ LINKS = {"usr/bin/awk": "mawk", "usr/bin/sh": "dash"}
 # for a constant on the left; table rows are no functions; a uapi header has no BIT_ULL().
 CHECKPATCH_IGNORE = ["--ignore", "LINUX_VERSION_CODE,CONSTANT_COMPARISON,MACRO_ARG_REUSE,BIT_MACRO"]
 
+SPARSE_SUITE = "sid"
+SPARSE_PACKAGES = ["sparse", "libc6"]
+# In a root, where its libc is not the root's.
+SPARSE = ("/sparse/usr/lib64/ld-linux-x86-64.so.2 "
+          "--library-path /sparse/usr/lib/x86_64-linux-gnu /sparse/usr/bin/sparse")
+
 ENTER = """
-root=$1; shift
-for name in dev proc; do
-	mkdir -p "$root/$name" && mount --rbind "/$name" "$root/$name" || exit
-done
+root=$1; sparse=$2; shift 2
+bind() {
+	mkdir -p "$root/$2" && mount --rbind "$1" "$root/$2" || exit
+}
+bind /dev dev
+bind /proc proc
+bind "$sparse" sparse
 exec chroot "$root" /usr/bin/env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 "$@"
 """
 
@@ -72,10 +84,19 @@ def _fetch(suite):
     steps.mark(name, key)
 
 
+def _fetch_sparse():
+    key = steps.key_of(SPARSE_SUITE, *SPARSE_PACKAGES)
+    if not steps.done("matrix-sparse", key):
+        apt.Root(SPARSE_SUITE).fetch(f"sparse of {SPARSE_SUITE}", SPARSE_PACKAGES,
+                                     _root("sparse"))
+        steps.mark("matrix-sparse", key)
+
+
 def _run(suite, label, log, argv):
     root = _root(suite)
     isolate = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    ui.run(label, [*isolate, "sh", "-c", ENTER, "enter", root, *argv], log, ok=(0, 2))
+    ui.run(label, [*isolate, "sh", "-c", ENTER, "enter", root, _root("sparse"),
+                   *argv], log, ok=(0, 2))
 
 
 def _problems(log):
@@ -97,7 +118,7 @@ def _build(suite):
     log = f"matrix-{suite}"
     _run(suite, f"modules for {release} ({suite})", log,
          ["make", "-j", paths.JOBS, "-C", f"/usr/src/{headers[-1].name}",
-          "M=/work/guest-driver", "W=1", "C=2", "--keep-going", "modules"])
+          "M=/work/guest-driver", "W=1", "C=2", f"CHECK={SPARSE}", "--keep-going", "modules"])
     compiler = _compiler(root / "work" / "guest-driver" / "rsm" / "rsm.ko")
     return Result(suite, release, compiler, _problems(log))
 
@@ -123,6 +144,8 @@ def checkpatch():
 
 def main(args):
     results, failed = [], 0
+    with steps.locked("matrix-sparse"):
+        _fetch_sparse()
     for suite in args.suite or SUITES:
         with steps.locked(f"matrix-{suite}"):
             _fetch(suite)
