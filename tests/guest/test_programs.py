@@ -23,6 +23,7 @@ def test(program, controller):
         if status or bad or str(done) != planned:
             raise AssertionError("\n".join(
                 [*bad, f"status {status}, {done} of {planned} tests", err]))
+        return out
 
     run.__name__ = f"{program}_over_{controller}"
     return run

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Every allocation of memory that the kernel does for a call fails once.  The
+ * call then fails in a way that the guide knows, and works when it is made
+ * again; or it does without.  Needs /proc/self/fail-nth, which the debug kernel
+ * has, as test_faults.py prepares it.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include "guest.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BYTES	(3 * page)
+
+/* ---- a life of a segment ---- */
+
+static struct {
+	uint8_t *memory, *other, *local;
+	rsm_memseg_export_handle_t export;
+	rsm_memseg_import_handle_t import;
+	rsm_localmemory_handle_t local_handle;
+	rsm_memseg_id_t id;
+	volatile uint8_t *mapping;
+	rsmapi_barrier_t barrier;
+	struct pollfd pollfd;
+} life;
+
+static int step_create(void)
+{
+	return rsm_memseg_export_create(controller, &life.export, life.memory, BYTES,
+					RSM_ALLOW_REBIND);
+}
+
+static int step_publish(void)
+{
+	rsmapi_access_entry_t list[] = { { local_node, 0660 } };
+
+	return rsm_memseg_export_publish(life.export, &life.id, list, ARRAY(list));
+}
+
+static int step_republish(void)
+{
+	rsmapi_access_entry_t list[] = { { local_node, 0666 } };
+
+	return rsm_memseg_export_republish(life.export, list, ARRAY(list));
+}
+
+static int step_connect(void)
+{
+	return rsm_memseg_import_connect(controller, local_node, life.id, RSM_PERM_RDWR,
+					 &life.import);
+}
+
+static int step_map(void)
+{
+	void *address = NULL;
+	int ret = rsm_memseg_import_map(life.import, &address, RSM_MAP_NONE, RSM_PERM_RDWR, 0,
+					BYTES);
+
+	if (!ret)
+		life.mapping = address;
+	return ret;
+}
+
+static int step_init_barrier(void)
+{
+	return rsm_memseg_import_init_barrier(life.import, RSM_BAR_DEFAULT, &life.barrier);
+}
+
+static int step_store(void)
+{
+	life.mapping[page] = 42;
+	return life.mapping[page] == 42 ? RSM_SUCCESS : RSMERR_INTERNAL_ERROR;
+}
+
+static int step_put(void)
+{
+	return rsm_memseg_import_put(life.import, 8, life.local, BYTES - 8);
+}
+
+static int step_get(void)
+{
+	return rsm_memseg_import_get(life.import, 0, life.local, BYTES);
+}
+
+static int step_local_memory(void)
+{
+	return rsm_create_localmemory_handle(controller, &life.local_handle,
+					     (caddr_t)life.local, BYTES);
+}
+
+static int step_putv(void)
+{
+	rsm_iovec_t pieces[] = {
+		{ .io_type = RSM_HANDLE_TYPE, .local.handle = life.local_handle,
+		  .transfer_length = page },
+		{ .io_type = RSM_VA_TYPE, .local.vaddr = (caddr_t)life.local,
+		  .local_offset = page, .remote_offset = page, .transfer_length = 2 * page },
+	};
+	rsm_scat_gath_t sg = {
+		.local_nodeid = local_node, .io_request_count = ARRAY(pieces),
+		.flags = RSM_IMPLICIT_SIGPOST, .remote_handle = life.import, .iovec = pieces,
+	};
+
+	return rsm_memseg_import_putv(&sg);
+}
+
+static int step_wait(void)
+{
+	return rsm_intr_signal_wait(life.export, 20000);
+}
+
+static int step_get_pollfd(void)
+{
+	return rsm_memseg_get_pollfd(life.export, &life.pollfd);
+}
+
+static int step_post(void)
+{
+	return rsm_intr_signal_post(life.import, 0);
+}
+
+static int step_wait_pollfd(void)
+{
+	int count;
+
+	return rsm_intr_signal_wait_pollfd(&life.pollfd, 1, 20000, &count);
+}
+
+static int step_release_pollfd(void)
+{
+	return rsm_memseg_release_pollfd(life.export);
+}
+
+static int step_rebind(void)
+{
+	return rsm_memseg_export_rebind(life.export, life.other, 0, BYTES);
+}
+
+static int step_topology(void)
+{
+	rsm_topology_t *topology;
+	int ret = rsm_get_interconnect_topology(&topology);
+
+	if (!ret)
+		rsm_free_interconnect_topology(topology);
+	return ret;
+}
+
+static int step_free_local_memory(void)
+{
+	return rsm_free_localmemory_handle(controller, life.local_handle);
+}
+
+static int step_destroy_barrier(void)
+{
+	return rsm_memseg_import_destroy_barrier(&life.barrier);
+}
+
+static int step_unmap(void)
+{
+	return rsm_memseg_import_unmap(life.import);
+}
+
+static int step_disconnect(void)
+{
+	return rsm_memseg_import_disconnect(life.import);
+}
+
+static int step_unpublish(void)
+{
+	return rsm_memseg_export_unpublish(life.export);
+}
+
+static int step_destroy(void)
+{
+	return rsm_memseg_export_destroy(life.export);
+}
+
+static int (*const steps[])(void) = {
+	step_create, step_publish, step_republish, step_connect, step_map, step_init_barrier,
+	step_store, step_put, step_get, step_local_memory, step_putv, step_wait, step_get_pollfd,
+	step_post, step_wait_pollfd, step_release_pollfd, step_rebind, step_topology,
+	step_free_local_memory, step_destroy_barrier, step_unmap, step_disconnect, step_unpublish,
+	step_destroy,
+};
+
+/* ---- faults ---- */
+
+static int fail_nth = -1;
+
+static void set_nth(unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	require(pwrite(fail_nth, text, (size_t)len, 0), len);
+}
+
+/* Whether it has come to the fault; no more of them. */
+static bool fired(void)
+{
+	char text[16] = "";
+
+	require(pread(fail_nth, text, sizeof(text) - 1, 0) > 0, true);
+	set_nth(0);
+	return atoi(text) == 0;
+}
+
+/* What lack of memory may come to; mmap() has no error of its own for it. */
+static bool may_return(int (*step)(void), int ret)
+{
+	return ret == RSM_SUCCESS || ret == RSMERR_INSUFFICIENT_MEM ||
+	       ret == RSMERR_INSUFFICIENT_RESOURCES ||
+	       (step == step_map && ret == RSMERR_BAD_LENGTH);
+}
+
+static long pinned_kib(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *file = fopen("/proc/self/status", "r");
+
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "VmPin: %ld", &kib);
+	fclose(file);
+	return kib;
+}
+
+/* Live once, with a fault in a step; whether it was reached. */
+static bool live(int (*faulty)(void), unsigned int nth)
+{
+	bool reached = false;
+	size_t i;
+	int ret;
+
+	life.id = 0;
+	for (i = 0; i < ARRAY(steps); i++) {
+		if (steps[i] == faulty) {
+			set_nth(nth);
+			ret = faulty();
+			reached = fired();
+			if (!may_return(faulty, ret)) {
+				printf("# fault %u of step %zu\n", nth, i);
+				require(ret, RSM_SUCCESS);
+			}
+			if (!ret)
+				continue;
+			expect(reached, true);
+			ret = faulty();
+			if (ret)
+				printf("# again after fault %u of step %zu\n", nth, i);
+		} else {
+			ret = steps[i]();
+			if (ret)
+				printf("# step %zu, fault %u before\n", i, nth);
+		}
+		require(ret, RSM_SUCCESS);
+	}
+	return reached;
+}
+
+static void every_fault_of(int (*step)(void))
+{
+	unsigned int nth = 1;
+	int before;
+	long pinned;
+
+	life.memory = memory(BYTES);
+	life.other = memory(BYTES);
+	life.local = memory(BYTES);
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	require(fail_nth < 0, false);
+	/* Once without: what the library opens and keeps is there. */
+	live(NULL, 0);
+	before = descriptors();
+	pinned = pinned_kib();
+	while (live(step, nth))
+		nth++;
+	expect(descriptors(), before);
+	expect(pinned_kib(), pinned);
+	printf("faults: %u\n", nth - 1);
+}
+
+#define FAULTS_OF(step)	static void faults_of_##step(void) { every_fault_of(step_##step); }
+
+FAULTS_OF(create)
+FAULTS_OF(publish)
+FAULTS_OF(republish)
+FAULTS_OF(connect)
+FAULTS_OF(map)
+FAULTS_OF(init_barrier)
+FAULTS_OF(store)
+FAULTS_OF(put)
+FAULTS_OF(get)
+FAULTS_OF(local_memory)
+FAULTS_OF(putv)
+FAULTS_OF(wait)
+FAULTS_OF(get_pollfd)
+FAULTS_OF(post)
+FAULTS_OF(wait_pollfd)
+FAULTS_OF(release_pollfd)
+FAULTS_OF(rebind)
+FAULTS_OF(topology)
+FAULTS_OF(free_local_memory)
+FAULTS_OF(unmap)
+FAULTS_OF(disconnect)
+FAULTS_OF(unpublish)
+FAULTS_OF(destroy)
+
+static const struct test tests[] = {
+	TEST(faults_of_create), TEST(faults_of_publish), TEST(faults_of_republish),
+	TEST(faults_of_connect), TEST(faults_of_map), TEST(faults_of_init_barrier),
+	TEST(faults_of_store),
+	TEST(faults_of_put), TEST(faults_of_get), TEST(faults_of_local_memory),
+	TEST(faults_of_putv), TEST(faults_of_wait), TEST(faults_of_get_pollfd),
+	TEST(faults_of_post), TEST(faults_of_wait_pollfd), TEST(faults_of_release_pollfd),
+	TEST(faults_of_rebind), TEST(faults_of_topology), TEST(faults_of_free_local_memory),
+	TEST(faults_of_unmap), TEST(faults_of_disconnect), TEST(faults_of_unpublish),
+	TEST(faults_of_destroy),
+};
+
+int main(int argc, char *argv[])
+{
+	return guest_main(argc, argv, TESTS(tests));
+}
