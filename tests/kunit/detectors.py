@@ -20,13 +20,14 @@ FAULTS = {
     "use_after_free": ("READ_AFTER_FREE", r"BUG: KASAN: slab-use-after-free"),
     "overflow_of_an_object": ("SLAB_LINEAR_OVERFLOW", r"BUG: KASAN: slab-out-of-bounds"),
     "list_corruption": ("CORRUPT_LIST_ADD", r"list_add corruption"),
-    "spinlock_that_stays_held": ("SPINLOCKUP", r"WARNING: lock held when returning to user"),
+    # Which it is depends on what comes first, the way back to the program or an interrupt.
+    "spinlock_that_stays_held": ("SPINLOCKUP", r"WARNING: lock held when returning to user|"
+                                 r"BUG: (scheduling while atomic|sleeping function called)"),
     "reference_from_zero": ("REFCOUNT_INC_ZERO", r"refcount_t: addition on 0"),
     "warning": ("WARNING", r"WARNING: CPU"),
 }
 
-FOLLOWS = [r"Kernel panic", r"Call Trace", r"WARNING: CPU", r"BUG: scheduling while atomic",
-           r"BUG: sleeping function called", r"BUG: Invalid wait context"]
+FOLLOWS = [r"Kernel panic", r"Call Trace", r"WARNING: CPU", r"BUG: Invalid wait context"]
 
 
 def fault(name):
