@@ -247,11 +247,17 @@ def _nothing_leaks(lab):
             pass
 
 
-def _closing_checks():
+def closing_checks():
     """What is looked at after the tests of a file, the logs last."""
     checks = [("modules_unload_and_nothing_leaks", _nothing_leaks)] \
         if kernel_name() == kernel.DEBUG else []
     return [*checks, ("kernel_logs_stay_clean", _logs_are_clean)]
+
+
+def keep_counters(lab):
+    """For `rsmlab coverage`, when all else is done."""
+    if paths.COVERAGE:
+        counters.collect(lab.nodes, pathlib.Path(sys.argv[0]).stem)
 
 
 def _healed(function, lab):
@@ -284,15 +290,14 @@ def main(tests, nodes=2, argv=None, **options):
     try:
         lab.boot()
         sys.stdout = tap
-        closing = _closing_checks() if nodes else []
+        closing = closing_checks() if nodes else []
         print(f"1..{len(tests) + len(closing)}", flush=True)
         verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]
         if nodes and False in verdicts:
             _keep_logs(lab)
         for i, (name, check) in enumerate(closing, len(tests) + 1):
             verdicts.append(_run_one(i, name, check, lab))
-        if paths.COVERAGE:
-            counters.collect(lab.nodes, pathlib.Path(sys.argv[0]).stem)
+        keep_counters(lab)
     except ui.Failure as e:
         sys.stdout = tap
         print(f"Bail out! {str(e).splitlines()[0]}")

@@ -141,10 +141,15 @@ class Suite:
         for node in self.lab.nodes:
             for what in ("exports", "imports"):
                 text = node.check("cat", f"/sys/kernel/debug/rsm/{what}")
-                left += [f"{node.name}: {line}" for line in text.splitlines()[1:]]
+                left += [f"{node.name}: {line}" for line in text.splitlines()]
         self.point(not left, "no segment is left", left)
-        bad = self.lab.bad_log_lines()
-        self.point(not bad, "kernel logs stay clean", bad[:40])
+        for name, check in testlib.closing_checks():
+            try:
+                check(self.lab)
+            except (AssertionError, ui.Failure, TimeoutError) as e:
+                self.point(False, name, str(e).splitlines())
+            else:
+                self.point(True, name)
 
     def run(self):
         for test in abi.TESTS:
@@ -159,6 +164,7 @@ class Suite:
         self.two_node_scopes()
         self.errors_are_as_listed()
         self.nothing_is_left()
+        testlib.keep_counters(self.lab)
 
     def report(self):
         lines = [*self.assertions.lines(), *self.assertions.summary(), *self.errors.summary()]

@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Runs `conform` in a node and carries its requests to its peer in the other
 node and to the host; progs/channel.h says how they look."""
+import math
 import pathlib
 import sys
 import time
@@ -11,16 +12,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from lab import testlib  # noqa: E402
 
 IDLE = 0.001
-SILENCE = 170       # seconds without a line: the program hangs
+SILENCE = 170       # seconds without a line, before scaling: the program hangs
 AGENT_DEADLINE = 60
 
 
 class Program:
-    """A program whose output is taken line by line."""
+    """A `conform` whose output is taken line by line."""
 
     def __init__(self, node, *argv):
         self.node = node
-        self.process = node.spawn(*argv)
+        self.process = node.spawn("env", f"CONFORM_SLOWNESS={math.ceil(testlib.scaled(1))}",
+                                  "conform", *argv)
         self.taken = 0
 
     def close(self):
@@ -62,7 +64,7 @@ class Host:
         self.undo = {}          # request that undoes it, by what was done
 
     def serve(self):
-        self.server = Program(self.peer, "conform", "serve")
+        self.server = Program(self.peer, "serve")
 
     def close(self):
         if self.server:
@@ -145,6 +147,7 @@ def _carry(line, program, host):
 def _results(program, host):
     """(verdict, name, diagnostics) of each test as it ends."""
     last, why = time.monotonic(), []
+    silence = testlib.scaled(SILENCE)
     while True:
         running = program.process.running()
         lines = program.lines()
@@ -165,7 +168,7 @@ def _results(program, host):
             program.feed(line)
         if not lines and not running:
             raise AssertionError(f"conform ended: {program.process.err[-500:]} {' '.join(why)}")
-        if time.monotonic() - last > SILENCE:
+        if time.monotonic() - last > silence:
             raise AssertionError(f"conform hangs: {program.process.out[-500:]} {why}")
         time.sleep(IDLE)
 
@@ -178,7 +181,7 @@ def run(node, peer, *argv):
     host = Host(node, peer)
     if peer is not node:
         host.serve()
-    program = Program(node, "conform", *argv)
+    program = Program(node, *argv)
     try:
         yield from _results(program, host)
     finally:

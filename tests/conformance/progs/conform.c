@@ -80,7 +80,7 @@ static int run_in_child(const struct test *test)
 {
 	/* A group, so that what a hanging test has started ends with it. */
 	setpgid(0, 0);
-	alarm(TEST_SECONDS);
+	alarm(slow(TEST_SECONDS));
 	signal(SIGPIPE, SIG_IGN);
 	require(rsm_get_controller(controller_name, &controller), RSM_SUCCESS);
 	local_node_find();

@@ -141,6 +141,8 @@ void become(unsigned int uid, unsigned int gid);
 /* A signal that a call may be waiting for, once, in that time. */
 void interrupt_after(long milliseconds);
 
+/* A time that is long enough for a stock kernel, on the one that runs. */
+unsigned int slow(unsigned int time);
 /* Wait for something that another process or node does. */
 bool eventually(bool (*condition)(void *), void *argument);
 /* Milliseconds of a clock that only goes forward. */

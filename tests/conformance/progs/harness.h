@@ -7,7 +7,7 @@
 #ifndef TESTS_CONFORMANCE_HARNESS_H
 #define TESTS_CONFORMANCE_HARNESS_H
 
-#define TEST_SECONDS	100	/* after which a test hangs */
+#define TEST_SECONDS	100	/* after which a test hangs, before slow() */
 
 /* Of the expectations of this process: forget them; 1 if one did not hold. */
 void verdict_clear(void);

@@ -9,6 +9,7 @@
 
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -269,7 +270,7 @@ static void on_alarm(int signo)
 {
 	(void)signo;
 	signal(SIGALRM, SIG_DFL);
-	alarm(TEST_SECONDS);
+	alarm(slow(TEST_SECONDS));
 }
 
 void interrupt_after(long milliseconds)
@@ -283,6 +284,13 @@ void interrupt_after(long milliseconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+unsigned int slow(unsigned int time)
+{
+	const char *factor = getenv("CONFORM_SLOWNESS");
+
+	return factor ? time * (unsigned int)atoi(factor) : time;
+}
+
 long long now(void)
 {
 	struct timespec time;
@@ -293,7 +301,7 @@ long long now(void)
 
 bool eventually(bool (*condition)(void *), void *argument)
 {
-	long long end = now() + EVENTUALLY_MS;
+	long long end = now() + slow(EVENTUALLY_MS);
 
 	while (!condition(argument)) {
 		if (now() > end)
