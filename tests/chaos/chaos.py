@@ -238,6 +238,11 @@ class Chaos:
                     sums[field] += row[field]
         return sums
 
+    def end(self):
+        for n in self.nodes:
+            if n.program and n.node.alive():
+                n.program.__exit__()
+
     def run(self, cycles):
         began = time.monotonic()
         try:
@@ -257,9 +262,7 @@ class Chaos:
             self.problems.append(str(e))
             sums = dict.fromkeys(FIELDS, 0)
         self.hangs += sums["stalls"]
-        for n in self.nodes:
-            if n.program and n.node.alive():
-                n.program.__exit__()
+        self.end()
         self.say(f"faults: {', '.join(f'{k} {v}' for k, v in self.faults.items())}; "
                  f"{time.monotonic() - began:.0f} s")
         self.say("; ".join(f"{k} {v}" for k, v in sums.items()))
@@ -279,13 +282,26 @@ def chaos(args):
     return the_living_go_on_and_nothing_is_lost
 
 
+def a_wrong_bit_is_caught(lab):
+    run = Chaos(lab, "", print)
+    try:
+        run.start()
+        for n in run.nodes:
+            wrong = run.totals()["wrong"]
+            n.ask("spoil 0")
+            testlib.wait_for(lambda w=wrong: run.totals()["wrong"] > w, RECOVERY_S,
+                             f"wrong bit of {n.node.name} is caught")
+    finally:
+        run.end()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cycles", type=int, default=CYCLES, help="faults (default %(default)s)")
     parser.add_argument("--seed",
                         default=os.environ.get("RSMLAB_SEED", str(time.time_ns() % 10**6)))
     args = parser.parse_args()
-    testlib.main([chaos(args)], nodes=NODES, argv=[])
+    testlib.main([chaos(args), a_wrong_bit_is_caught], nodes=NODES, argv=[])
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ struct chaos_board {
 _Static_assert(sizeof(struct chaos_slot) <= CHAOS_PAGE, "a slot is a page");
 _Static_assert(sizeof(struct chaos_board) <= CHAOS_PAGE, "the board is a page");
 
-/* In memory shared with the supervisor; only the worker writes. */
+/* In memory shared with the supervisor; only the worker writes what it counts. */
 struct chaos_counts {
 	uint64_t alive_ms;	/* when it last began a round */
 	uint64_t blocks;	/* sent and closed well */
@@ -67,6 +67,7 @@ struct chaos_counts {
 	uint64_t wrong;		/* bytes that are not what they must be */
 	uint64_t odd;		/* results that no call may give there */
 	uint64_t stalls;	/* blocks nobody acknowledges, though the connection stands */
+	uint64_t spoil;		/* set by the supervisor: one block has to be wrong */
 	char what[128];		/* about the first wrong or odd one */
 };
 

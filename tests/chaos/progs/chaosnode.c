@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * rsmchaos PORT NODE NODES: a node's part of the chaos run.  Takes lines from
- * a virtio port: "spawn K", "kill K", "stop" (all end in good order), "counts"
- * (of each worker), "end".  Every answer is a line.  A worker that does not
- * begin a round, or does not die, for HANG_MS is reported with its kernel stack.
+ * a virtio port: "spawn K", "kill K", "spoil K" (one block gets a wrong bit),
+ * "stop" (all end in good order), "counts" (of each worker), "end".  Every
+ * answer is a line.  A worker that does not begin a round, or does not die, for
+ * HANG_MS is reported with its kernel stack.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -172,6 +173,8 @@ static void obey(char *line)
 		spawn(k);
 	else if (!strcmp(line, "kill"))
 		end(k, SIGKILL);
+	else if (!strcmp(line, "spoil"))
+		all_counts[k].spoil = 1;
 	else if (!strcmp(line, "counts"))
 		say_counts();
 	else if (!strcmp(line, "stop"))

@@ -126,6 +126,8 @@ static void send_block(struct chaos_peer *peer, unsigned int self, uint64_t seed
 	open_span(peer);
 	for (uint64_t i = 0; i < words; i++)
 		slot->data[i] = chaos_word(seed, seq, i);
+	if (counts->spoil)
+		slot->data[words - 1] ^= 1;
 	slot->seed = seed;
 	slot->words = words;
 	ret = verdict(rsm_memseg_import_order_barrier(&peer->barrier), "order_barrier");
@@ -139,6 +141,7 @@ static void send_block(struct chaos_peer *peer, unsigned int self, uint64_t seed
 		return;
 	/* The span was good: now the exporter holds us to it. */
 	slot->closed = seq;
+	counts->spoil = 0;
 	peer->seq = seq;
 	peer->sent_ms = chaos_now_ms();
 	counts->blocks++;
