@@ -32,6 +32,7 @@ SHARE_NODE, SHARE_LINK = 0.04, 0.15     # of the cycles; the others kill a proce
 WAITED = 0.3        # of the cycles wait until traffic flows again, so that others overlap
 RECOVERY_S = 90
 REPORT_EVERY = 25
+PAGE = 4096
 SLOPE_KIB = 2048    # kernel memory that may differ between two times of rest
 FIELDS = ("blocks", "acked", "checked", "boards", "events", "connects", "aborts", "wrong", "odd",
           "stalls")
@@ -98,6 +99,8 @@ class Node:
             "access rows": sum(1 for line in inbound if line[:1].isdigit()),
         }
         self.last = used
+        if used["pinned pages"] * PAGE != used["pinned bytes"]:
+            return None     # the transport of a command pins pages as well, for a moment
         return used if self.before in (None, used) else None
 
     def memory(self):
