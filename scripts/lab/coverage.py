@@ -67,7 +67,9 @@ def _source(name, cwd):
     if not path.is_relative_to(paths.TOP):
         return None
     rel = str(path.relative_to(paths.TOP))
-    if not rel.startswith(tuple(PARTS.values())) or rel.endswith("_test.c"):
+    # Lines of generated code are said to be of what it was generated from.
+    if not rel.startswith(tuple(PARTS.values())) or not rel.endswith((".c", ".h")) or \
+            rel.endswith("_test.c"):
         return None
     return rel
 
