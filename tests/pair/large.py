@@ -51,6 +51,10 @@ def large_segment_works_to_its_last_word(lab, a, b):
         i.fails("close 0", pairlib.CONN_ABORTED)
         same(e.ok(f"get 0 {SIZE - 8}"), str(2000 + len(OFFSETS)), "last word after unpublishing")
         e.ok("destroy 0", SECONDS)
+        # All that memory goes with the programs, which takes its time as well.
+        for shell in (e, i):
+            shell.process.close_input()
+            same(shell.process.wait(SECONDS), 0, f"status of rsmsh on {shell.node.name}")
     pinned = exporting.check("sh", "-c", "cat /sys/kernel/debug/rsm/exports | wc -l").strip()
     same(pinned, "0", "exports that are left")
 
