@@ -146,7 +146,8 @@ static void say_counts(void)
 			chaos_note(&c->odd, "worker %u died", k);
 			pids[k] = 0;
 		}
-		if (pids[k] && chaos_now_ms() - c->alive_ms > HANG_MS) {
+		/* No difference: the worker may set it to a later time meanwhile. */
+		if (pids[k] && c->alive_ms + HANG_MS < chaos_now_ms()) {
 			say_stack("stands still", k);
 			return;
 		}
