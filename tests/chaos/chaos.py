@@ -303,9 +303,8 @@ def main():
     parser.add_argument("--cycles", type=int, default=CYCLES, help="faults (default %(default)s)")
     parser.add_argument("--seed",
                         default=os.environ.get("RSMLAB_SEED", str(time.time_ns() % 10**6)))
-    parser.add_argument("--wrong-bit", action="store_true", help="spoil a bit: it must be caught")
     args = parser.parse_args()
-    testlib.main([a_wrong_bit_is_caught if args.wrong_bit else chaos(args)], nodes=NODES, argv=[])
+    testlib.main([chaos(args), a_wrong_bit_is_caught], nodes=NODES, argv=[])
 
 
 if __name__ == "__main__":
