@@ -20,7 +20,8 @@ from . import node as node_module, ui
 STARTER = ["/bin/start-stop-daemon", "-S", "-b", "-x", "/usr/libexec/rsmlab-run", "--"]
 CHUNK = 1 << 16
 IDLE_MIN, IDLE_MAX = 0.004, 0.05
-DRAIN_DEADLINE = 5
+# A command that was killed has its port until its memory is given back.
+DRAIN_DEADLINE = 60
 
 
 def _send_all(source, sock):
@@ -77,7 +78,7 @@ class Job:
                 lock.close()
                 continue
             self.stack.callback(lock.close)
-            self.stack.callback(self._wait_drained)
+            self.stack.callback(self._wait_drained, DRAIN_DEADLINE * self.node.slowness())
             sock = self.stack.enter_context(socket.socket(socket.AF_UNIX))
             sock.connect(str(path))
             sock.sendall(self.name.encode() + b"\n")
@@ -86,9 +87,9 @@ class Job:
         raise ui.Failure(f"{node_module.STDIN_PORTS} commands read standard input on "
                          f"{self.node.name} already; use `exec -n`")
 
-    def _wait_drained(self):
+    def _wait_drained(self, seconds):
         """Hold the port until the guest has dropped what the command left unread."""
-        deadline = time.monotonic() + DRAIN_DEADLINE
+        deadline = time.monotonic() + seconds
         while not (self.dir / "drained").exists() and self.node.alive():
             if time.monotonic() > deadline:
                 return

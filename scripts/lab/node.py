@@ -137,8 +137,12 @@ class Node:
                 return f"the end of {log}:\n{text}"
         return f"no log in {self.dir}"
 
+    def slowness(self):
+        """Factor for deadlines, by the kernel that runs."""
+        return kernel.slowness(self.record()["options"]["kernel"])
+
     def boot_deadline(self):
-        return BOOT_DEADLINE * kernel.slowness(self.record()["options"]["kernel"])
+        return BOOT_DEADLINE * self.slowness()
 
     def wait_ready(self, deadline=None):
         """Wait until the guest has booted and its agent answers."""
