@@ -172,6 +172,19 @@ int descriptors(void)
 	return count - 2;
 }
 
+long pinned_kib(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *file = fopen("/proc/self/status", "r");
+
+	require(!file, false);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "VmPin: %ld kB", &kib);
+	fclose(file);
+	return kib;
+}
+
 static void local_node_find(void)
 {
 	rsm_topology_t *topology;

@@ -77,5 +77,7 @@ void in_child(void (*run)(void *), void *argument);
 
 /* Number of open descriptors. */
 int descriptors(void);
+/* KiB that count as pinned for this process (VmPin). */
+long pinned_kib(void);
 
 #endif /* TESTS_GUEST_GUEST_H */

@@ -42,19 +42,6 @@ static int connect_result_in_the_end(rsm_memseg_id_t id)
 	return error;
 }
 
-/* KiB that count as pinned for this process. */
-static long pinned(void)
-{
-	char line[128];
-	long kib = -1;
-	FILE *file = fopen("/proc/self/status", "r");
-
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "VmPin: %ld kB", &kib);
-	fclose(file);
-	return kib;
-}
-
 static void forget_contents(uint8_t *memory)
 {
 	require(madvise(memory, page, MADV_DONTNEED), 0);
@@ -98,21 +85,21 @@ static void harmless_changes_do_not_end_it(void)
 
 static void pins_are_counted_and_given_back(void)
 {
-	long before = pinned(), kib = (long)page / 1024;
+	long before = pinned_kib(), kib = (long)page / 1024;
 	void *address = memory(8 * page);
 	rsm_memseg_export_handle_t one = create(address, 8 * page);
 	rsm_memseg_export_handle_t two = create(address, 8 * page);
 	rsm_memseg_id_t id = ID;
 
-	expect(pinned(), before + 16 * kib);
+	expect(pinned_kib(), before + 16 * kib);
 	expect(rsm_memseg_export_destroy(one), RSM_SUCCESS);
-	expect(pinned(), before + 8 * kib);
+	expect(pinned_kib(), before + 8 * kib);
 	require(munmap(address, page), 0);
 	/* Publishing sees the loss for certain, so the pages are back. */
 	expect(rsm_memseg_export_publish(two, &id, NULL, 0), RSMERR_BAD_SEG_HNDL);
-	expect(pinned(), before);
+	expect(pinned_kib(), before);
 	expect(rsm_memseg_export_destroy(two), RSM_SUCCESS);
-	expect(pinned(), before);
+	expect(pinned_kib(), before);
 }
 
 /* Publishes, leaves the descriptor to a child of its own, closes it and lives on. */
