@@ -88,6 +88,22 @@ static bool dial_pending(const FabricLink *link)
     return false;
 }
 
+/* Who dials again has given up what it dialled before: one of them may wait. */
+static void park(FabricLink *link)
+{
+    GPtrArray *links = link->fabric->links;
+
+    for (unsigned i = 0; i < links->len; i++) {
+        FabricLink *other = g_ptr_array_index(links, i);
+
+        if (other != link && other->state == LINK_PARKED &&
+            other->node == link->node && fabric_link_alive(other)) {
+            fabric_link_end(other);
+        }
+    }
+    link->state = LINK_PARKED;
+}
+
 /* Decides what becomes of a link that has said hello. */
 void fabric_link_admit(FabricLink *link)
 {
@@ -108,7 +124,7 @@ void fabric_link_admit(FabricLink *link)
     if (link->state == LINK_DIALLED) {
         fabric_peer_begin(link);
     } else if (f->node > link->node && dial_pending(link)) {
-        link->state = LINK_PARKED;
+        park(link);
     } else {
         link->state = LINK_ANSWERING;
         fabric_say_hello(link);

@@ -19,9 +19,13 @@
 
 #include "internal.h"
 
-/* A file in memory that can never become shorter than @size. */
+/*
+ * A file in memory that can never become shorter than @size, nor get a seal
+ * that forbids to map it again.
+ */
 static char *file_fault(int fd, uint64_t size, const char *what)
 {
+    const int wanted = F_SEAL_SHRINK | F_SEAL_SEAL;
     struct stat st;
     struct statfs sfs;
     int seals;
@@ -29,17 +33,18 @@ static char *file_fault(int fd, uint64_t size, const char *what)
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         return g_strdup_printf("%s is not a file in memory", what);
     }
-    if ((uint64_t)st.st_size < size) {
-        return g_strdup_printf("%s is shorter than it says", what);
-    }
     if (fstatfs(fd, &sfs) < 0 || sfs.f_type == HUGETLBFS_MAGIC) {
         return g_strdup_printf("%s consists of huge pages: "
                                "use a memory backend without hugetlb", what);
     }
     seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || !(seals & F_SEAL_SHRINK)) {
-        return g_strdup_printf("%s can shrink: "
+    if (seals < 0 || (seals & wanted) != wanted) {
+        return g_strdup_printf("%s can shrink or be sealed: "
                                "use memory-backend-memfd with seal=on", what);
+    }
+    /* Only what is sealed keeps its size. */
+    if (fstat(fd, &st) < 0 || (uint64_t)st.st_size < size) {
+        return g_strdup_printf("%s is shorter than it says", what);
     }
     return NULL;
 }
@@ -195,6 +200,24 @@ static bool self_page(Fabric *f, GError **error)
     return true;
 }
 
+/* Descriptors of our own: the memory may be unplugged, and its number reused. */
+static char *self_ram(Fabric *f, const FabricConfig *config)
+{
+    while (f->self.n_ram < config->n_ram) {
+        FabricRam *ram = &f->self.ram[f->self.n_ram];
+
+        *ram = config->ram[f->self.n_ram];
+        ram->host = NULL;
+        ram->fd = fcntl(ram->fd, F_DUPFD_CLOEXEC, 0);
+        if (ram->fd < 0) {
+            return g_strdup_printf("the file of RAM range %u: %s",
+                                   f->self.n_ram, g_strerror(errno));
+        }
+        f->self.n_ram++;
+    }
+    return NULL;
+}
+
 bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
 {
     char *fault = fabric_ram_fault(config->ram, config->n_ram);
@@ -206,13 +229,9 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
     if (!fault) {
         f->self.node = config->node;
         f->self.linked = true;
-        f->self.n_ram = config->n_ram;
         f->self.n_lines = config->n_lines;
         memcpy(f->self.lines, config->lines, config->n_lines * sizeof(int));
-        for (unsigned i = 0; i < config->n_ram; i++) {
-            f->self.ram[i] = config->ram[i];
-            f->self.ram[i].host = NULL;
-        }
+        fault = self_ram(f, config);
     }
     for (unsigned i = 0; !fault && i < f->self.n_ram; i++) {
         fault = ram_map(&f->self.ram[i], i);
@@ -231,6 +250,9 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
 void fabric_self_fini(Fabric *f)
 {
     ram_unmap(&f->self);
+    for (unsigned i = 0; i < f->self.n_ram; i++) {
+        close(f->self.ram[i].fd);
+    }
     if (f->page) {
         munmap(f->page, FABRIC_PAGE_SIZE);
     }

@@ -54,7 +54,7 @@ int test_ram_new(size_t size)
 
 	g_assert_cmpint(fd, >=, 0);
 	g_assert_cmpint(ftruncate(fd, size), ==, 0);
-	g_assert_cmpint(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), ==, 0);
+	g_assert_cmpint(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), ==, 0);
 	return fd;
 }
 

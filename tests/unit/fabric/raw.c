@@ -81,7 +81,7 @@ void raw_hello_init(struct raw_hello *hello, unsigned int node)
 
 	hello->size = fabric_wire_encode(&msg, &hello->wire);
 	hello->n_fds = 0;
-	hello->fds[hello->n_fds++] = raw_page_new(4096, F_SEAL_SHRINK);
+	hello->fds[hello->n_fds++] = raw_page_new(4096, F_SEAL_SHRINK | F_SEAL_SEAL);
 	hello->fds[hello->n_fds++] = test_ram_new(RAW_RAM_SIZE);
 	hello->fds[hello->n_fds++] = test_ram_new(2 * RAW_RAM_SIZE);
 	hello->fds[hello->n_fds++] = test_line_new();

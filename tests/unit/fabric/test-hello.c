@@ -103,8 +103,9 @@ CHANGE(fd_too_many, h->fds[h->n_fds++] = test_line_new())
 CHANGE(fds_253, while (h->n_fds < 253) h->fds[h->n_fds++] = test_line_new())
 CHANGE(fds_none, raw_hello_fini(h))
 CHANGE(page_pipe, replace(h, 0, pipe_end()))
-CHANGE(page_short, replace(h, 0, raw_page_new(4095, F_SEAL_SHRINK)))
-CHANGE(page_can_shrink, replace(h, 0, raw_page_new(4096, F_SEAL_GROW)))
+CHANGE(page_short, replace(h, 0, raw_page_new(4095, F_SEAL_SHRINK | F_SEAL_SEAL)))
+CHANGE(page_can_shrink, replace(h, 0, raw_page_new(4096, F_SEAL_GROW | F_SEAL_SEAL)))
+CHANGE(page_takes_seals, replace(h, 0, raw_page_new(4096, F_SEAL_SHRINK)))
 CHANGE(page_magic, replace(h, 0, page_without_magic()))
 CHANGE(ram_pipe, replace(h, 1, pipe_end()))
 CHANGE(ram_device, replace(h, 2, open("/dev/zero", O_RDWR | O_CLOEXEC)))
@@ -157,6 +158,7 @@ static const struct fault faults[] = {
 	{ "page_pipe", page_pipe, "the control page is not a file" },
 	{ "page_short", page_short, "the control page is shorter" },
 	{ "page_can_shrink", page_can_shrink, "the control page can shrink" },
+	{ "page_takes_seals", page_takes_seals, "the control page can shrink or be sealed" },
 	{ "page_magic", page_magic, "the control page has a wrong magic" },
 	{ "ram_pipe", ram_pipe, "the file of RAM range 0 is not a file" },
 	{ "ram_device", ram_device, "the file of RAM range 1 is not a file" },

@@ -7,6 +7,7 @@
  */
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "node.h"
@@ -312,6 +313,53 @@ static void ended_connection_makes_room(void)
 	test_dir_remove(dir);
 }
 
+/* Those that wait for the answer to a dial of ours, which never comes. */
+static void one_connection_of_a_node_waits_for_our_dial(void)
+{
+	char *dir = test_dir_new();
+	int listener = raw_listen(dir, "1.sock", SOCK_SEQPACKET);
+	struct node *a = node_start(dir, 9);
+	unsigned int before = count_fds();
+	int first = raw_join_session(dir, 9, 1, 1000), second;
+	unsigned int waiting;
+
+	/* Four of its five descriptors stay, and both ends of the connection. */
+	wait_until(count_fds() >= before + 2 + 4);
+	run_idle();
+	waiting = count_fds();
+	for (unsigned int session = 1001; session < 1020; session++) {
+		second = raw_join_session(dir, 9, 1, session);
+		wait_until(raw_ended(first));
+		close(first);
+		first = second;
+	}
+	run_idle();
+	g_assert_cmpuint(count_fds(), ==, waiting);
+	g_assert_cmpuint(saw(a->log, "present"), ==, 0);
+	/* Our dial comes to its end: now it is answered. */
+	close(listener);
+	wait_until(saw(a->log, "present 1") == 1);
+	g_assert_false(raw_ended(first));
+	close(first);
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
+/* Memory can be unplugged, and the number of its descriptor be that of another file. */
+static void ram_is_known_by_descriptors_of_our_own(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1), *b;
+
+	g_assert_cmpint(dup2(a->lines[0], a->ram_fd), ==, a->ram_fd);
+	b = node_start(dir, 2);
+	wait_until(fabric_peer(a->fabric, 2) && fabric_peer(b->fabric, 1));
+	g_assert_nonnull(fabric_ram_host(fabric_peer(b->fabric, 1), 0, NODE_RAM_SIZE / 2));
+	node_stop(b);
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
 static void no_descriptor_is_leaked(void)
 {
 	char *dir = test_dir_new();
@@ -358,6 +406,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/membership/greater_session_is_the_living_one",
 			greater_session_is_the_living_one);
 	g_test_add_func("/membership/ended_connection_makes_room", ended_connection_makes_room);
+	g_test_add_func("/membership/one_connection_of_a_node_waits_for_our_dial",
+			one_connection_of_a_node_waits_for_our_dial);
+	g_test_add_func("/membership/ram_is_known_by_descriptors_of_our_own",
+			ram_is_known_by_descriptors_of_our_own);
 	g_test_add_func("/membership/no_descriptor_is_leaked", no_descriptor_is_leaked);
 	return g_test_run();
 }
