@@ -31,7 +31,7 @@ struct __rsmapi_controller_handle {
 _Static_assert(TYPE_MAX + UNIT_DIGITS < RSM_CONTROLLER_NAME, "a name always fits");
 
 /* Guards the list, its members, and that a controller is opened only once. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t *const lock = &rsm_locks[RSM_LOCK_CONTROLLERS];
 static struct __rsmapi_controller_handle *controllers;
 
 /* Split <type><unit> into a handle; the unit of loopback means nothing. */
@@ -144,10 +144,13 @@ int rsm_get_controller(char *name, rsmapi_controller_handle_t *controller)
 		return RSMERR_BAD_CTLR_HNDL;
 	if (!controller_parse(name ? name : LOOPBACK, &wanted))
 		return RSMERR_CTLR_NOT_PRESENT;
+	/* Whatever a program can hold over a fork() begins with a controller. */
+	if (!rsm_watch_forks())
+		return RSMERR_INSUFFICIENT_MEM;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	ret = controller_open_locked(&wanted, controller);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return ret;
 }
 
@@ -156,7 +159,7 @@ int rsm_release_controller(rsmapi_controller_handle_t controller)
 	struct __rsmapi_controller_handle **link;
 	int ret = RSM_SUCCESS;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	link = controller_link(controller);
 	if (!*link) {
 		ret = RSMERR_BAD_CTLR_HNDL;
@@ -164,7 +167,7 @@ int rsm_release_controller(rsmapi_controller_handle_t controller)
 		*link = controller->next;
 		free(controller);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return ret;
 }
 
@@ -177,12 +180,12 @@ int rsm_get_controller_attr(rsmapi_controller_handle_t controller, rsmapi_contro
 	if (!attr)
 		return RSMERR_BAD_ADDR;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	if (*controller_link(controller))
 		*attr = controller->attr;
 	else
 		ret = RSMERR_CTLR_NOT_PRESENT;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return ret;
 }
 
@@ -190,13 +193,13 @@ bool rsm_controller_find(rsmapi_controller_handle_t handle, struct rsm_controlle
 {
 	bool found;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	found = *controller_link(handle);
 	if (found) {
 		memcpy(out->name, handle->name, sizeof(out->name));
 		out->loopback = handle->loopback;
 		out->max_export_segment_size = handle->attr.attr_max_export_segment_size;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return found;
 }

@@ -18,11 +18,12 @@
 /* Where segment descriptors begin if the limit of descriptors allows it. */
 #define SEGMENT_FD_MIN	256
 
+/* Guards the mapping until it is made. */
+static pthread_mutex_t *const lock = &rsm_locks[RSM_LOCK_GENERATION];
 static struct {
-	pthread_mutex_t lock;		/* guards the mapping until it is made */
 	const __u16 *words;		/* NULL until the first attach */
 	size_t bytes;
-} generation = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} generation;
 
 size_t rsm_page_size(void)
 {
@@ -80,7 +81,7 @@ int rsm_device_attach(int control)
 	if (info.version != RSM_UAPI_VERSION)
 		return RSMERR_BAD_LIBRARY_VERSION;
 
-	pthread_mutex_lock(&generation.lock);
+	pthread_mutex_lock(lock);
 	if (!generation.words) {
 		area = mmap(NULL, info.generation_bytes, PROT_READ, MAP_SHARED, control,
 			    RSM_MMAP_GENERATION);
@@ -91,7 +92,7 @@ int rsm_device_attach(int control)
 			generation.bytes = info.generation_bytes;
 		}
 	}
-	pthread_mutex_unlock(&generation.lock);
+	pthread_mutex_unlock(lock);
 	return ret;
 }
 

@@ -6,6 +6,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +86,7 @@ int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
 	export->segment.fd = fd;
 	export->dontwait = flags & RSM_CREATE_SEG_DONTWAIT;
 	pthread_mutex_init(&export->segment.lock, NULL);
+	sem_init(&export->turn, 0, 1);
 	*memseg = export;
 	return RSM_SUCCESS;
 }
@@ -110,9 +112,31 @@ int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg)
 	if (rsm_pollfd_held(&memseg->segment))
 		return RSMERR_POLLFD_IN_USE;
 	close(memseg->segment.fd);
+	sem_destroy(&memseg->turn);
 	pthread_mutex_destroy(&memseg->segment.lock);
 	free(memseg);
 	return RSM_SUCCESS;
+}
+
+/*
+ * Another thread may have the turn until a peer answers.  Only a wait with a
+ * limit is ended by every handler of a signal, as waits in the agent are.
+ */
+static int export_take_turn(rsm_memseg_export_handle_t export, bool wait)
+{
+	const struct timespec never = { .tv_sec = INT_MAX };
+
+	if (!wait)
+		return sem_trywait(&export->turn) ? RSMERR_INSUFFICIENT_RESOURCES : RSM_SUCCESS;
+	return sem_clockwait(&export->turn, CLOCK_MONOTONIC, &never) ? RSMERR_INTERRUPTED :
+								       RSM_SUCCESS;
+}
+
+static void export_set_published(rsm_memseg_export_handle_t export, bool published)
+{
+	pthread_mutex_lock(&export->segment.lock);
+	export->published = published;
+	pthread_mutex_unlock(&export->segment.lock);
 }
 
 static bool segment_id_reserved(rsm_memseg_id_t id)
@@ -120,8 +144,8 @@ static bool segment_id_reserved(rsm_memseg_id_t id)
 	return id != 0 && (id < RSM_HPC_ID_BASE || id >= RSM_USER_APP_ID_BASE);
 }
 
-static int export_publish_locked(rsm_memseg_export_handle_t export, rsm_memseg_id_t *segment_id,
-				 rsmapi_access_entry_t access_list[], uint_t access_list_length)
+static int export_publish(rsm_memseg_export_handle_t export, rsm_memseg_id_t *segment_id,
+			  rsmapi_access_entry_t access_list[], uint_t access_list_length)
 {
 	struct rsm_ioc_publish publish = { .key = *segment_id };
 	int ret;
@@ -138,7 +162,7 @@ static int export_publish_locked(rsm_memseg_export_handle_t export, rsm_memseg_i
 	ret = rsm_device_call(export->segment.fd, RSM_IOC_PUBLISH, &publish);
 	if (ret)
 		return rsmerr_of_call(ret);
-	export->published = true;
+	export_set_published(export, true);
 	if (*segment_id == 0)
 		*segment_id = publish.key;
 	return RSM_SUCCESS;
@@ -156,21 +180,16 @@ int rsm_memseg_export_publish(rsm_memseg_export_handle_t memseg, rsm_memseg_id_t
 	if (access_list_length && !access_list)
 		return RSMERR_BAD_ACL;
 
-	/* Another thread may hold it until a peer answers. */
-	if (memseg->dontwait) {
-		if (pthread_mutex_trylock(&memseg->segment.lock))
-			return RSMERR_INSUFFICIENT_RESOURCES;
-	} else {
-		pthread_mutex_lock(&memseg->segment.lock);
-	}
-	ret = export_publish_locked(memseg, segment_id, access_list, access_list_length);
-	pthread_mutex_unlock(&memseg->segment.lock);
+	ret = export_take_turn(memseg, !memseg->dontwait);
+	if (ret)
+		return ret;
+	ret = export_publish(memseg, segment_id, access_list, access_list_length);
+	sem_post(&memseg->turn);
 	return ret;
 }
 
-static int export_republish_locked(rsm_memseg_export_handle_t export,
-				   rsmapi_access_entry_t access_list[],
-				   uint_t access_list_length)
+static int export_republish(rsm_memseg_export_handle_t export,
+			    rsmapi_access_entry_t access_list[], uint_t access_list_length)
 {
 	struct rsm_ioc_republish republish = {
 		.acl = access_list_length ? (uintptr_t)access_list : 0,
@@ -193,26 +212,42 @@ int rsm_memseg_export_republish(rsm_memseg_export_handle_t memseg,
 	if (!export_valid(memseg))
 		return RSMERR_BAD_SEG_HNDL;
 
-	pthread_mutex_lock(&memseg->segment.lock);
-	ret = export_republish_locked(memseg, access_list, access_list_length);
-	pthread_mutex_unlock(&memseg->segment.lock);
+	ret = export_take_turn(memseg, !memseg->dontwait);
+	if (ret)
+		return ret;
+	ret = export_republish(memseg, access_list, access_list_length);
+	sem_post(&memseg->turn);
 	return ret;
 }
 
-static int export_unpublish_locked(rsm_memseg_export_handle_t export)
+/* From here on nobody gets a descriptor to poll. */
+static int export_begin_unpublish(rsm_memseg_export_handle_t export)
+{
+	int ret = RSM_SUCCESS;
+
+	pthread_mutex_lock(&export->segment.lock);
+	if (!export->published)
+		ret = RSMERR_SEG_NOT_PUBLISHED;
+	else if (rsm_pollfd_held(&export->segment))
+		ret = RSMERR_POLLFD_IN_USE;
+	else
+		export->published = false;
+	pthread_mutex_unlock(&export->segment.lock);
+	return ret;
+}
+
+static int export_unpublish(rsm_memseg_export_handle_t export)
 {
 	struct rsm_ioc_unpublish unpublish = { 0 };
 	int ret;
 
-	if (!export->published)
-		return RSMERR_SEG_NOT_PUBLISHED;
-	if (rsm_pollfd_held(&export->segment))
-		return RSMERR_POLLFD_IN_USE;
+	ret = export_begin_unpublish(export);
+	if (ret)
+		return ret;
 	ret = rsm_device_call(export->segment.fd, RSM_IOC_UNPUBLISH, &unpublish);
 	if (ret)
-		return rsmerr_of_call(ret);
-	export->published = false;
-	return RSM_SUCCESS;
+		export_set_published(export, true);
+	return rsmerr_of_call(ret);
 }
 
 int rsm_memseg_export_unpublish(rsm_memseg_export_handle_t memseg)
@@ -222,8 +257,10 @@ int rsm_memseg_export_unpublish(rsm_memseg_export_handle_t memseg)
 	if (!export_valid(memseg))
 		return RSMERR_BAD_SEG_HNDL;
 
-	pthread_mutex_lock(&memseg->segment.lock);
-	ret = export_unpublish_locked(memseg);
-	pthread_mutex_unlock(&memseg->segment.lock);
+	ret = export_take_turn(memseg, true);
+	if (ret)
+		return ret;
+	ret = export_unpublish(memseg);
+	sem_post(&memseg->turn);
 	return ret;
 }

@@ -13,6 +13,7 @@
 #define LIBRSM_LIBRARY_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include <rsm/rsmapi.h>
@@ -29,7 +30,7 @@ enum rsm_segment_kind {
 struct rsm_segment {
 	enum rsm_segment_kind kind;
 	int fd;
-	pthread_mutex_t lock;	/* guards `published` and `spans` of the handle */
+	pthread_mutex_t lock;	/* guards `spans` of an import, see also `published` */
 
 	/* pollfd.c: under the lock of its table. */
 	unsigned long pollfds;	/* rsm_memseg_get_pollfd() calls not yet released */
@@ -39,7 +40,8 @@ struct rsm_segment {
 struct __rsm_memseg_export_handle {
 	struct rsm_segment segment;
 	bool dontwait;		/* constant */
-	bool published;
+	sem_t turn;		/* held by who changes what is published, also while that waits */
+	bool published;		/* written with both `turn` and the lock, false as soon as it ends */
 };
 
 /* The private part of an rsmapi_barrier_t. */
@@ -89,6 +91,21 @@ struct rsm_controller {
 	bool loopback;
 	size_t max_export_segment_size;
 };
+
+/* fork.c: the locks of the process, in the order in which a thread may take several. */
+enum rsm_lock {
+	RSM_LOCK_CONTROLLERS,
+	RSM_LOCK_GENERATION,
+	RSM_LOCK_LOCALMEMORY,
+	RSM_LOCK_POLLFDS,
+	RSM_LOCKS
+};
+
+extern pthread_mutex_t rsm_locks[RSM_LOCKS];
+/* Generations from the process that loaded the library; under any of the locks. */
+extern unsigned int rsm_forks;
+/* From the first success on a child finds the locks free; false: out of memory. */
+bool rsm_watch_forks(void);
 
 /* controller.c: false if @handle is not open. */
 bool rsm_controller_find(rsmapi_controller_handle_t handle, struct rsm_controller *out);

@@ -15,46 +15,12 @@ struct __rsm_localmemory_handle {
 	rsm_memseg_export_handle_t export;
 	char *vaddr;
 	size_t length;		/* as asked for; pinned are whole pages */
-	unsigned int forks;	/* value of `forks` in the process that made it */
+	unsigned int forks;	/* value of rsm_forks in the process that made it */
 };
 
-/* Guards the list and `forks`. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Guards the list. */
+static pthread_mutex_t *const lock = &rsm_locks[RSM_LOCK_LOCALMEMORY];
 static struct __rsm_localmemory_handle *handles;
-static unsigned int forks;	/* generations from the process that loaded the library */
-
-/* Apart from the other lock, which the handlers take that are installed under it. */
-static pthread_mutex_t watch_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool watching;		/* fork() keeps `forks` right; guarded by watch_lock */
-
-static void fork_prepare(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-static void fork_parent(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-static void fork_child(void)
-{
-	forks++;
-	pthread_mutex_unlock(&lock);
-}
-
-/* A child has copies of its parent's memory, which the parent's handles do not name. */
-static bool watch_forks(void)
-{
-	bool done;
-
-	pthread_mutex_lock(&watch_lock);
-	if (!watching)
-		watching = !pthread_atfork(fork_prepare, fork_parent, fork_child);
-	done = watching;
-	pthread_mutex_unlock(&watch_lock);
-	return done;
-}
 
 /* The link that leads to @handle; a stale handle is compared, not followed. */
 static struct __rsm_localmemory_handle **handle_link(rsm_localmemory_handle_t handle)
@@ -71,14 +37,15 @@ int rsm_localmemory_find(rsm_localmemory_handle_t handle, size_t offset, size_t 
 {
 	int ret = RSM_SUCCESS;
 
-	pthread_mutex_lock(&lock);
-	if (!handle || !*handle_link(handle) || handle->forks != forks)
+	pthread_mutex_lock(lock);
+	/* A child has copies of its parent's memory, which the parent's handles do not name. */
+	if (!handle || !*handle_link(handle) || handle->forks != rsm_forks)
 		ret = RSMERR_BAD_SGIO;
 	else if (offset > handle->length || bytes > handle->length - offset)
 		ret = RSMERR_BAD_OFFSET;
 	else
 		*memory = handle->vaddr + offset;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return ret;
 }
 
@@ -122,10 +89,8 @@ int rsm_create_localmemory_handle(rsmapi_controller_handle_t handle,
 		return RSMERR_BAD_LENGTH;
 
 	new = calloc(1, sizeof(*new));
-	if (!new || !watch_forks()) {
-		free(new);
+	if (!new)
 		return RSMERR_INSUFFICIENT_MEM;
-	}
 	new->vaddr = local_vaddr;
 	new->length = length;
 	ret = handle_export(new, handle);
@@ -134,11 +99,11 @@ int rsm_create_localmemory_handle(rsmapi_controller_handle_t handle,
 		return ret;
 	}
 
-	pthread_mutex_lock(&lock);
-	new->forks = forks;
+	pthread_mutex_lock(lock);
+	new->forks = rsm_forks;
 	new->next = handles;
 	handles = new;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	*l_handle = new;
 	return RSM_SUCCESS;
 }
@@ -153,12 +118,12 @@ int rsm_free_localmemory_handle(rsmapi_controller_handle_t handle,
 	if (!rsm_controller_find(handle, &ctlr))
 		return RSMERR_BAD_CTLR_HNDL;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	link = handle_link(l_handle);
 	found = l_handle && *link;
 	if (found)
 		*link = l_handle->next;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	if (!found)
 		return RSMERR_BAD_LOCALMEM_HNDL;
 	rsm_memseg_export_destroy(l_handle->export);

@@ -14,7 +14,7 @@
 #define BUCKETS	64
 
 /* Segments with pollfds > 0 by descriptor; guards pollfds and next_polled as well. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t *const lock = &rsm_locks[RSM_LOCK_POLLFDS];
 static struct rsm_segment *polled[BUCKETS];
 
 static struct rsm_segment **bucket_of(int fd)
@@ -26,9 +26,9 @@ bool rsm_pollfd_held(const struct rsm_segment *segment)
 {
 	bool held;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	held = segment->pollfds > 0;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return held;
 }
 
@@ -36,12 +36,12 @@ static void pollfd_take(struct rsm_segment *segment)
 {
 	struct rsm_segment **bucket = bucket_of(segment->fd);
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	if (segment->pollfds++ == 0) {
 		segment->next_polled = *bucket;
 		*bucket = segment;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 }
 
 int rsm_memseg_get_pollfd(void *memseg, struct pollfd *fd)
@@ -74,14 +74,14 @@ int rsm_memseg_release_pollfd(void *memseg)
 	if (!segment)
 		return RSMERR_BAD_SEG_HNDL;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	if (segment->pollfds > 0 && --segment->pollfds == 0) {
 		link = bucket_of(segment->fd);
 		while (*link != segment)
 			link = &(*link)->next_polled;
 		*link = segment->next_polled;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return RSM_SUCCESS;
 }
 
@@ -104,7 +104,7 @@ static int consume_events(struct pollfd fds[], nfds_t nfds, int *ready)
 	int status, ret = RSM_SUCCESS;
 	nfds_t i;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(lock);
 	for (i = 0; i < nfds; i++) {
 		if (fds[i].fd < 0 || !(fds[i].revents & POLLRDNORM) || !is_polled(fds[i].fd))
 			continue;
@@ -117,7 +117,7 @@ static int consume_events(struct pollfd fds[], nfds_t nfds, int *ready)
 		if (status != RSMERR_TIMEOUT)
 			ret = rsmerr_of_call(status);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(lock);
 	return *ready ? RSM_SUCCESS : ret;
 }
 

@@ -14,8 +14,8 @@
  * one rsmapi_barrier_t belongs to one thread at a time.  Each handle uses one
  * file descriptor, close-on-exec, numbered from 256 if the soft limit of
  * descriptors is above 256.  A child of fork() may use what it inherited,
- * except that only the creator of an export may publish, republish, rebind or
- * unpublish it.
+ * except a handle that another thread was using at that moment; only the
+ * creator of an export may publish, republish, rebind or unpublish it.
  */
 #ifndef RSM_RSMAPI_H
 #define RSM_RSMAPI_H
@@ -135,9 +135,9 @@ void rsm_free_interconnect_topology(rsm_topology_t *topology);
 /*
  * Pin [@vaddr, @vaddr + @size) as a segment that nobody can see yet.  @vaddr
  * and @size (bytes) are multiples of the system's page size.  @flags:
- * RSM_ALLOW_REBIND; RSM_CREATE_SEG_DONTWAIT, with which creating and publishing
- * the segment is INSUFFICIENT_RESOURCES where it would wait for other threads
- * or nodes to give something back; others are ignored.  Who may
+ * RSM_ALLOW_REBIND; RSM_CREATE_SEG_DONTWAIT, with which creating, publishing
+ * and republishing the segment is INSUFFICIENT_RESOURCES where it would wait for
+ * other threads or nodes to give something back; others are ignored.  Who may
  * connect is fixed here: caller's user and group, and 0777 less the umask.
  * *@memseg is NULL after a failure.
  *
