@@ -28,9 +28,16 @@ int rsmka_export_enter(struct rsmka_export *export)
 	return ret ? ret : rsmka_hold_interruptible(&export->lock);
 }
 
-/* The same without waiting. */
-static int rsmka_export_try_enter(struct rsmka_export *export)
+static bool rsmka_export_waits(const struct rsmka_export *export)
 {
+	return !(export->flags & RSM_EXPORT_DONTWAIT);
+}
+
+/* The same, or RSMERR_INSUFFICIENT_RESOURCES if the program does not want to wait. */
+static int rsmka_export_claim(struct rsmka_export *export)
+{
+	if (rsmka_export_waits(export))
+		return rsmka_export_enter(export);
 	if (!rsmka_looks_settled(&export->looks) || !rsmka_hold_try(&export->lock))
 		return RSMERR_INSUFFICIENT_RESOURCES;
 	return 0;
@@ -104,11 +111,6 @@ static u32 rsmka_export_join_controller(struct rsmka_export *export)
 		list_add(&export->on_controller, &controller->exports);
 	mutex_unlock(&controller->lock);
 	return status;
-}
-
-static bool rsmka_export_waits(const struct rsmka_export *export)
-{
-	return !(export->flags & RSM_EXPORT_DONTWAIT);
 }
 
 /*
@@ -219,8 +221,7 @@ int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
 	if (!ret)
 		ret = rsmka_key_check(key);
 	if (!ret)
-		ret = rsmka_export_waits(export) ? rsmka_export_enter(export) :
-						   rsmka_export_try_enter(export);
+		ret = rsmka_export_claim(export);
 	if (!ret) {
 		ret = rsmka_export_publish_locked(export, &key, acl);
 		rsmka_unhold(&export->lock);
@@ -348,7 +349,10 @@ int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *
 
 	if (!export)
 		return RSMERR_BAD_SEG_HNDL;
-	ret = rsmka_looks_settle(&export->looks, true);
+	if (rsmka_export_waits(export))
+		ret = rsmka_looks_settle(&export->looks, true);
+	else
+		ret = rsmka_looks_settled(&export->looks) ? 0 : RSMERR_INSUFFICIENT_RESOURCES;
 	if (ret)
 		return ret;
 	if (READ_ONCE(export->state) != RSMKA_PUBLISHED)
@@ -360,7 +364,7 @@ int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *
 		return RSMERR_INSUFFICIENT_MEM;
 	ret = rsmka_acl_copy(&acls[0], arg->acl, arg->acl_len, export->controller);
 	if (!ret)
-		ret = rsmka_export_enter(export);
+		ret = rsmka_export_claim(export);
 	if (!ret) {
 		ret = rsmka_export_republish_locked(export, &acls[0], &acls[1]);
 		rsmka_unhold(&export->lock);

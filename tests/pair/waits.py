@@ -10,6 +10,7 @@ import time
 import pairlib
 from pairlib import Shell, both_ways, same, wait_for
 
+BAD_SEG_HNDL = 5
 INSUFFICIENT_RESOURCES = 31
 INTERRUPTED = 41
 HUNG_S = 2              # what the detector of hung tasks bears here
@@ -45,6 +46,12 @@ def _exports(node):
     return node.check("cat", "/sys/kernel/debug/rsm/exports").splitlines()
 
 
+def _meets(error):
+    """What calls for a segment say that another thread unpublishes."""
+    return [f"publish {error}", f"republish {error}", f"unpublish {INTERRUPTED}",
+            f"get_pollfd {BAD_SEG_HNDL}"]
+
+
 def connect_to_a_halted_node_can_be_interrupted(exporting, importing):
     with Shell(exporting) as e, Shell(importing) as i:
         e.publish(0, "400500")
@@ -71,11 +78,11 @@ def connect_to_a_halted_node_can_be_interrupted(exporting, importing):
 def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
     with hung_tasks_reported_early(exporting), Shell(importing) as i, \
             Shell(exporting) as doomed, Shell(exporting) as frees, \
-            exporting.spawn("waits", "400510") as waits:
+            exporting.spawn("waits", "400510", "400513") as waits:
         waits.expect("ready")
         doomed.publish(0, "400511")
         frees.publish(0, "400512")
-        for slot, segment_id in enumerate(("400510", "400511", "400512")):
+        for slot, segment_id in enumerate(("400510", "400511", "400512", "400513")):
             i.load(slot, exporting.number, segment_id)
             i.ok(f"set {slot} 0 7")
         with halted(importing):
@@ -86,15 +93,16 @@ def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
             frees.ok("free 0")
             end = time.monotonic() + HALTED_S
             wait_for(lambda: time.monotonic() > end, HALTED_S + 10)
-            same(len(_exports(exporting)), 3, "exports while their pages may be in use")
+            same(len(_exports(exporting)), 4, "exports while their pages may be in use")
         same(waits.wait(), 0, f"status of waits ({waits.err!r})")
         same(waits.out.split("\n")[1:-1],
-             [f"rebind {INTERRUPTED}", f"publish {INSUFFICIENT_RESOURCES}", "held",
-              "unpublish 0"], "what the threads of waits met")
+             [f"rebind {INTERRUPTED}", *_meets(INSUFFICIENT_RESOURCES),
+              f"rebind {INTERRUPTED}", *_meets(INTERRUPTED), "held", "ended 0", "ended 0"],
+             "what the threads of waits met")
         same(doomed.process.wait(), 128 + 9, "status of the killed exporter")
         frees.fails("unpublish 0", pairlib.SEG_NOT_PUBLISHED)
         frees.ok("destroy 0")
-        for slot in range(3):
+        for slot in range(4):
             i.fails(f"close {slot}", pairlib.CONN_ABORTED)
     wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What other threads of an exporter meet while one waits in unpublish for a
- * halted importer.  Prints the codes of their calls, then that of unpublish.
+ * What other threads of an exporter meet while two wait in unpublish for a
+ * halted importer.  Prints the codes of their calls, then those of unpublish.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * Usage: ID.  Publishes, prints "ready", goes on when it has read a line.
+ * Usage: ID ID.  Publishes a segment that must not wait and one that may, prints
+ * "ready", goes on when it has read a line.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -21,14 +22,18 @@
 
 #define BYTES	8192
 
-static rsm_memseg_export_handle_t export;
-static atomic_int waiter;	/* thread id */
+struct subject {
+	rsm_memseg_export_handle_t export;
+	pthread_t thread;
+	atomic_int waiter;	/* its id */
+};
 
-static void *unpublish(void *unused)
+static void *unpublish(void *data)
 {
-	(void)unused;
-	waiter = (int)syscall(SYS_gettid);
-	return (void *)(long)rsm_memseg_export_unpublish(export);
+	struct subject *subject = data;
+
+	subject->waiter = (int)syscall(SYS_gettid);
+	return (void *)(long)rsm_memseg_export_unpublish(subject->export);
 }
 
 /* Whether a thread of ours sleeps in the kernel so that nothing can wake it but a peer. */
@@ -61,45 +66,79 @@ static void alarms(int on)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+static void publish(struct subject *subject, const char *id, uint_t flags)
+{
+	rsm_memseg_id_t number = pair_number(id, 16);
+
+	if (rsm_memseg_export_create(pair_controller(), &subject->export, pair_memory(BYTES), BYTES,
+				     RSM_ALLOW_REBIND | flags) ||
+	    rsm_memseg_export_publish(subject->export, &number, NULL, 0))
+		pair_die("cannot publish");
+}
+
+/* Have a thread wait that the alarms do not meet. */
+static void have_unpublished(struct subject *subject)
+{
+	struct timespec pause = { 0, 1000000 };
+	sigset_t alarm;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm, NULL);
+	pthread_create(&subject->thread, NULL, unpublish, subject);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
+	while (!subject->waiter || !is_idle(subject->waiter))
+		nanosleep(&pause, NULL);
+}
+
+/* What a call meets that would wait for the other thread, or must not. */
+static void meet(const struct subject *subject)
+{
+	rsm_memseg_export_handle_t export = subject->export;
+	rsm_memseg_id_t other = 0;
+	struct pollfd fd;
+
+	alarms(1);
+	printf("rebind %d\n", rsm_memseg_export_rebind(export, pair_memory(BYTES), 0, BYTES));
+	printf("publish %d\n", rsm_memseg_export_publish(export, &other, NULL, 0));
+	printf("republish %d\n", rsm_memseg_export_republish(export, NULL, 0));
+	printf("unpublish %d\n", rsm_memseg_export_unpublish(export));
+	alarms(0);
+	printf("get_pollfd %d\n", rsm_memseg_get_pollfd(export, &fd));
+}
+
+static void end(const struct subject *subject)
+{
+	void *result;
+
+	pthread_join(subject->thread, &result);
+	printf("ended %ld\n", (long)result);
+}
+
 int main(int argc, char *argv[])
 {
-	struct sigaction action = { .sa_handler = on_alarm };	/* without SA_RESTART */
-	rsmapi_controller_handle_t ctrl = pair_controller();
-	struct timespec pause = { 0, 1000000 };
-	rsm_memseg_id_t id, other = 0;
-	pthread_t thread;
-	sigset_t alarm;
-	void *result;
+	/* The library's waits are ended by it as well, those of the C library would go on. */
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	static struct subject hasty, patient;
 	char line[8];
 
-	if (argc != 2)
-		pair_die("usage: waits ID");
-	id = pair_number(argv[1], 16);
-	if (rsm_memseg_export_create(ctrl, &export, pair_memory(BYTES), BYTES,
-				     RSM_ALLOW_REBIND | RSM_CREATE_SEG_DONTWAIT) ||
-	    rsm_memseg_export_publish(export, &id, NULL, 0))
-		pair_die("cannot publish");
+	if (argc != 3)
+		pair_die("usage: waits ID ID");
+	publish(&hasty, argv[1], RSM_CREATE_SEG_DONTWAIT);
+	publish(&patient, argv[2], 0);
 	printf("ready\n");
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
 		return 1;
 
 	sigaction(SIGALRM, &action, NULL);
-	sigemptyset(&alarm);
-	sigaddset(&alarm, SIGALRM);
-	pthread_sigmask(SIG_BLOCK, &alarm, NULL);
-	pthread_create(&thread, NULL, unpublish, NULL);
-	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
-	while (!waiter || !is_idle(waiter))
-		nanosleep(&pause, NULL);
-
-	alarms(1);
-	printf("rebind %d\n", rsm_memseg_export_rebind(export, pair_memory(BYTES), 0, BYTES));
-	alarms(0);
-	printf("publish %d\n", rsm_memseg_export_publish(export, &other, NULL, 0));
+	have_unpublished(&hasty);
+	have_unpublished(&patient);
+	meet(&hasty);
+	meet(&patient);
 	printf("held\n");
 	fflush(stdout);
-	pthread_join(thread, &result);
-	printf("unpublish %ld\n", (long)result);
+	end(&hasty);
+	end(&patient);
 	return 0;
 }
