@@ -103,6 +103,7 @@ struct SCIDev {
     MemoryRegion status;        /* BAR 4 */
     uint8_t *status_host;
 
+    QEMUBH *status_bh;          /* sends the status interrupt */
     SCIDevLine line[SCI_LINES_MAX];
     unsigned n_lines;           /* of `line` that are set up */
 };

@@ -7,23 +7,37 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/main-loop.h"
 #include "hw/pci/msix.h"
 #include "scidev.h"
 #include "trace.h"
 
 /*
- * An interrupt is a memory write that the guest can aim at our own registers.
- * It must not get there: callers are in the middle of something, perhaps in a
- * callback of the fabric, from which a reset would be fatal.
+ * An interrupt is a memory write that the guest can aim at anything, also at
+ * the slot of this device, which then unplugs or resets it at once.  So it is
+ * sent from the main loop only, with nothing going on in device and fabric, and
+ * nothing may follow it.  Our own registers it does not reach.
  */
 static void scidev_notify(SCIDev *s, unsigned vector)
 {
     MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
     bool engaged = guard->engaged_in_io;
 
+    object_ref(OBJECT(s));
     guard->engaged_in_io = true;
     msix_notify(PCI_DEVICE(s), vector);
     guard->engaged_in_io = engaged;
+    object_unref(OBJECT(s));
+}
+
+static void scidev_status_notify(void *opaque)
+{
+    SCIDev *s = opaque;
+
+    /* The guest may have looked at it meanwhile. */
+    if (s->int_cause & s->int_mask) {
+        scidev_notify(s, SCI_VECTOR_STATUS);
+    }
 }
 
 void scidev_irq_raise(SCIDev *s, uint32_t cause)
@@ -33,7 +47,7 @@ void scidev_irq_raise(SCIDev *s, uint32_t cause)
     s->int_cause |= cause;
     trace_scidev_irq(s->node_id, cause, s->int_cause, s->int_mask);
     if (fresh & s->int_mask) {
-        scidev_notify(s, SCI_VECTOR_STATUS);
+        qemu_bh_schedule(s->status_bh);
     }
 }
 
@@ -43,7 +57,7 @@ void scidev_irq_set_mask(SCIDev *s, uint32_t mask)
 
     s->int_mask = mask & SCI_INT_ALL;
     if (s->int_cause & opened) {
-        scidev_notify(s, SCI_VECTOR_STATUS);
+        qemu_bh_schedule(s->status_bh);
     }
 }
 
@@ -101,6 +115,8 @@ bool scidev_irq_init(SCIDev *s, Error **errp)
     for (unsigned i = 0; i <= s->lines; i++) {
         msix_vector_use(pdev, i);
     }
+    /* Not a guarded one: that touches the device again after the call. */
+    s->status_bh = qemu_bh_new(scidev_status_notify, s);
     for (unsigned i = 0; i < s->lines; i++) {
         SCIDevLine *line = &s->line[i];
 
@@ -126,5 +142,6 @@ void scidev_irq_exit(SCIDev *s)
         event_notifier_set_handler(&line->ring, NULL);
         event_notifier_cleanup(&line->ring);
     }
+    g_clear_pointer(&s->status_bh, qemu_bh_delete);
     msix_uninit(PCI_DEVICE(s), &s->csr, &s->csr);
 }

@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
 #include "scitest.h"
+#include "hw/pci/pci_regs.h"
 
 #define RW	(SCI_ATT_READ | SCI_ATT_WRITE)
 #define IN_RW	(SCI_INBOUND_READ | SCI_INBOUND_WRITE)
@@ -15,6 +16,12 @@
 
 #define ACPI_PCIHP_EJECT	0xae08
 #define SLOT			4
+
+/* A machine whose memory has the configuration space of its devices in it. */
+#define ECAM_REG		0x60		/* of the host bridge */
+#define ECAM			0xb0000000u
+#define PORT_DEVFN		(3 << 3)
+#define PORT_CSR		0xe0000000u	/* where the port's only device has BAR 0 */
 
 /* Run QEMU until it ends by itself or by "quit"; returns its standard error. */
 static char *run_qemu(const char *args, bool *failed)
@@ -232,6 +239,81 @@ static void a_failed_hot_plug_leaves_qemu_running(void)
 	sci_cleanup();
 }
 
+static void config_set(QTestState *qts, unsigned int bus, unsigned int devfn, unsigned int reg,
+		       uint32_t val)
+{
+	qtest_outl(qts, 0xcf8, 1u << 31 | bus << 16 | devfn << 8 | reg);
+	qtest_outl(qts, 0xcfc, val);
+}
+
+static uint32_t config_get(QTestState *qts, unsigned int bus, unsigned int devfn, unsigned int reg)
+{
+	qtest_outl(qts, 0xcf8, 1u << 31 | bus << 16 | devfn << 8 | reg);
+	return qtest_inl(qts, 0xcfc);
+}
+
+static unsigned int capability(QTestState *qts, unsigned int bus, unsigned int devfn, uint8_t id)
+{
+	unsigned int pos = config_get(qts, bus, devfn, PCI_CAPABILITY_LIST) & 0xff;
+
+	while (pos && (config_get(qts, bus, devfn, pos) & 0xff) != id)
+		pos = config_get(qts, bus, devfn, pos) >> 8 & 0xff;
+	g_assert_cmpuint(pos, !=, 0);
+	return pos;
+}
+
+/* The status interrupt of the device below the port becomes a write to the port's SLTCTL. */
+static void aim_at_the_slot(QTestState *qts)
+{
+	unsigned int slot, msix;
+	uint64_t entry = PORT_CSR + SCI_MSIX_TABLE;
+
+	config_set(qts, 0, 0, ECAM_REG, ECAM | 1);
+	config_set(qts, 0, PORT_DEVFN, PCI_PRIMARY_BUS, 1 << 16 | 1 << 8);
+	config_set(qts, 0, PORT_DEVFN, PCI_MEMORY_BASE, PORT_CSR >> 16 | PORT_CSR);
+	config_set(qts, 0, PORT_DEVFN, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	config_set(qts, 1, 0, PCI_BASE_ADDRESS_0, PORT_CSR);
+	config_set(qts, 1, 0, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	slot = capability(qts, 0, PORT_DEVFN, PCI_CAP_ID_EXP) + PCI_EXP_SLTCTL;
+	msix = capability(qts, 1, 0, PCI_CAP_ID_MSIX);
+
+	qtest_writel(qts, entry + PCI_MSIX_ENTRY_LOWER_ADDR, ECAM | PORT_DEVFN << 12 | slot);
+	qtest_writel(qts, entry + PCI_MSIX_ENTRY_UPPER_ADDR, 0);
+	qtest_writel(qts, entry + PCI_MSIX_ENTRY_DATA, PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PIC);
+	qtest_writel(qts, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+	config_set(qts, 1, 0, msix,
+		   config_get(qts, 1, 0, msix) | (uint32_t)PCI_MSIX_FLAGS_ENABLE << 16);
+	qtest_writel(qts, PORT_CSR + SCI_REG_INT_MASK, SCI_INT_PEER);
+}
+
+/* The device goes with its own interrupt: at its own doing, or at that of a peer. */
+static void an_interrupt_may_unplug_its_device(void)
+{
+	for (unsigned int by_peer = 0; by_peer < 2; by_peer++) {
+		g_autofree char *pc = sci_machine_args();
+		g_auto(GStrv) parts = g_strsplit(pc, "-machine pc,", 2);
+		g_autofree char *machine = g_strjoinv("-machine q35,", parts);
+		/* Slots are the ports' matter, not that of ACPI. */
+		QTestState *qts = qtest_initf("%s -global "
+					      "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off "
+					      "-device pcie-root-port,id=below,addr=3.0,chassis=1 "
+					      "-device sci,id=sci,bus=below,fabric=%s,node-id=1",
+					      machine, sci_fabric());
+
+		aim_at_the_slot(qts);
+		if (by_peer)
+			sci_start(2, NULL);
+		else
+			qtest_writel(qts, PORT_CSR + SCI_REG_CONTROL, SCI_CONTROL_ENABLE);
+		qtest_qmp_eventwait(qts, "DEVICE_DELETED");
+		g_assert_cmphex(config_get(qts, 1, 0, PCI_VENDOR_ID), ==, UINT32_MAX);
+		/* It has left the fabric, too. */
+		sci_start(1, NULL);
+		sci_cleanup();
+		qtest_quit(qts);
+	}
+}
+
 #define ADD(test) qtest_add_func("/sci/device/" #test, test)
 
 int main(int argc, char **argv)
@@ -250,5 +332,7 @@ int main(int argc, char **argv)
 		qtest_add_data_func("/sci/device/unplug_of_the_importer_lets_go/tcg",
 				    "lines=32 -accel tcg -S", unplug_of_the_importer_lets_go);
 	ADD(a_failed_hot_plug_leaves_qemu_running);
+	if (qtest_has_machine("q35"))
+		ADD(an_interrupt_may_unplug_its_device);
 	return g_test_run();
 }
