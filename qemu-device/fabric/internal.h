@@ -19,6 +19,7 @@
 #define FABRIC_LEAVING_MAX      64   /* dropped, not closed by the other side */
 #define FABRIC_RETRY_MS         50   /* after what poll() does not wait for */
 #define FABRIC_BATCH            64   /* packets of one peer in a row */
+#define FABRIC_BATCH_US         5000 /* unless they take so long to deal with */
 #define FABRIC_FDS_MAX          253  /* what the kernel lets a packet carry */
 
 typedef enum FabricLinkState {

@@ -192,9 +192,13 @@ static bool link_reads(const FabricLink *link)
            link->state == LINK_PEER;
 }
 
+/* What is left is read when the event loop has served everything else. */
 static void link_read(FabricLink *link)
 {
-    for (unsigned i = 0; i < FABRIC_BATCH && link_reads(link); i++) {
+    int64_t end = g_get_monotonic_time() + FABRIC_BATCH_US;
+
+    for (unsigned i = 0; i < FABRIC_BATCH && link_reads(link) &&
+                         (i == 0 || g_get_monotonic_time() < end); i++) {
         FabricMessage msg;
         FabricFds fds;
 
