@@ -147,6 +147,34 @@ static void unused_row_changes_only_after_an_invalidation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, true), old);
 }
 
+static void rows_run_out_and_come_back(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+	struct rsmka_access access = {};
+	int last;
+	int i;
+
+	/* All but one are taken, by whatever differs from what is asked for here. */
+	in->row_top = SCI_ACCESS_ROWS - 1;
+	for (i = 0; i < in->row_top; i++)
+		in->row_use[i].refs = 1;
+	__set_bit(1, access.read);
+	last = sci_access_get(sd, &access, false);
+	KUNIT_EXPECT_EQ(test, last, SCI_ACCESS_ROWS - 1);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), last);
+
+	__set_bit(2, access.read);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), -ENOSPC);
+	/* Unused, but a peer may still read it: only who waits could have it. */
+	sci_access_put(sd, last);
+	sci_access_put(sd, last);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), -ENOSPC);
+	sd->inval.started = 1;
+	sd->inval.completed = 1;
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), last);
+}
+
 static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(granules_are_contiguous_and_reused),
 	KUNIT_CASE(imports_leave_the_ring_granules_alone),
@@ -154,6 +182,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(leaves_cover_the_run_and_stay),
 	KUNIT_CASE(equal_access_rows_are_shared),
 	KUNIT_CASE(unused_row_changes_only_after_an_invalidation),
+	KUNIT_CASE(rows_run_out_and_come_back),
 	{ }
 };
 
