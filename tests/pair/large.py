@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Segments of 2 GiB and more, from end to end."""
+"""Segments of 2 GiB and more, from end to end, and the end of the SCI address space."""
 import functools
 import pathlib
 import re
@@ -11,6 +11,8 @@ from lab import kernel
 from pairlib import Shell, same, testlib
 
 BAD_LENGTH = 20
+INSUFFICIENT_RESOURCES = 31
+DRIVERS = "/usr/libexec/rsmlab-drivers"
 GIB = 1 << 30
 SIZE = 9 * GIB // 4
 # Of a node; the debug kernel keeps more than a quarter of it for itself.
@@ -59,6 +61,44 @@ def large_segment_works_to_its_last_word(lab, a, b):
     same(pinned, "0", "exports that are left")
 
 
+def _inbound(node):
+    return node.check("grep", "^pages", "/sys/kernel/debug/sci/sci0/inbound")
+
+
+def sci_address_space_runs_out_and_comes_back(lab):
+    """Less of it than memory: what does not fit is not published, and later can be."""
+    exporting, importing = lab.node(1), lab.node(2)
+    exporting.check("sh", DRIVERS, "unload")
+    try:
+        exporting.check("modprobe", "sci", "export_space=1024")
+        pairlib.paths_are_active(lab)
+        before = _inbound(exporting)
+        with Shell(exporting) as e, Shell(importing) as i:
+            for k, mib in enumerate((700, 324, 324)):
+                e.ok(f"export {k} {mib << 20}", SECONDS)
+            for _ in range(3):
+                e.ok("publish 0 400410", SECONDS)
+                e.ok("publish 1 400411", SECONDS)
+                e.fails("publish 2 400412", INSUFFICIENT_RESOURCES)
+                i.fails(f"connect 2 {exporting.number} 400412", pairlib.SEG_NOT_PUBLISHED)
+                e.ok("unpublish 1", SECONDS)
+                e.ok("publish 2 400412", SECONDS)
+                i.load(2, exporting.number, "400412", 324 << 20)
+                i.ok(f"set 2 {(324 << 20) - 8} 6")
+                i.ok("close 2")
+                same(e.ok(f"get 2 {(324 << 20) - 8}"), "6", "last word of what fits now")
+                for command in ("fini", "unmap", "disconnect"):
+                    i.ok(f"{command} 2")
+                e.ok("unpublish 0", SECONDS)
+                e.ok("unpublish 2", SECONDS)
+                same(_inbound(exporting), before, "SCI pages in use")
+            e.process.close_input()
+            same(e.process.wait(SECONDS), 0, "status of rsmsh")
+    finally:
+        exporting.check("sh", DRIVERS, "unload")
+        exporting.check("sh", DRIVERS, "load")
+
+
 def _direction(a, b):
     @functools.wraps(large_segment_works_to_its_last_word)
     def run(lab):
@@ -74,4 +114,5 @@ def no_room(_lab):
 if __name__ == "__main__":
     if _available() < HOST_BYTES:
         testlib.main([no_room], nodes=0)
-    pairlib.main([_direction(1, 2), _direction(2, 1)], memory=MEMORY_MIB, window=WINDOW_MIB)
+    pairlib.main([_direction(1, 2), _direction(2, 1),
+                  sci_address_space_runs_out_and_comes_back], memory=MEMORY_MIB, window=WINDOW_MIB)
