@@ -7,7 +7,6 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #define _GNU_SOURCE	/* sem_clockwait() */
-
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#define _GNU_SOURCE	/* memfd_create() */
 #include "fake.h"
 
 #include <errno.h>
