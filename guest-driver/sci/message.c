@@ -57,7 +57,10 @@ int sci_message_drain(struct sci_peer *peer)
 	return pending > SCI_MESSAGE_BUDGET;
 }
 
-/* 0: a slot is free.  -EAGAIN: the peer will ring when there is one. */
+/*
+ * 0: a slot is free.  -EAGAIN: the peer will ring when there is one.
+ * -EHOSTUNREACH: whatever the ring belongs to, it is not this connection.
+ */
 static int sci_message_room(struct sci_peer *peer)
 {
 	struct sci_tx *tx = &peer->tx;
@@ -81,7 +84,7 @@ static int sci_message_room(struct sci_peer *peer)
 
 	/* Nonsense: a violation, a new session or a lost ring.  The peer's work finds out. */
 	queue_work(peer->sd->wq, &peer->sd->ring_work);
-	return -EAGAIN;
+	return -EHOSTUNREACH;
 }
 
 static int sci_message_put(struct sci_peer *peer, const struct sci_message *message)
