@@ -78,6 +78,16 @@ static int rsmka_ipc_take_credit(struct rsmka_path *path, u32 epoch, bool interr
 	return 0;
 }
 
+/* For a message that was not sent after all. */
+static void rsmka_ipc_give_credit_back(struct rsmka_path *path, u32 epoch)
+{
+	spin_lock(&path->lock);
+	if (path->epoch == epoch && path->state == RSM_PATH_ACTIVE)
+		path->credits++;
+	spin_unlock(&path->lock);
+	wake_up_all(&path->wait);
+}
+
 /*
  * Send a message of the session that @epoch stands for.  -ECONNABORTED if that
  * is over, -EINTR, or what the adapter says.
@@ -107,7 +117,10 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 		return -ECONNABORTED;
 	}
 	rsmka_ipc_header(path, msg, type, session, peer_session);
-	return rsmka_ipc_transmit(path, incarnation, msg, size, interruptible);
+	ret = rsmka_ipc_transmit(path, incarnation, msg, size, interruptible);
+	if (ret && rsmka_message_takes_credit(type))
+		rsmka_ipc_give_credit_back(path, epoch);
+	return ret;
 }
 
 /* ---- events ---- */
