@@ -133,12 +133,15 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode)
 
 	mutex_lock(&share->map_mutex);
 	/*
-	 * The exporter's own pages are there already.  Without rights nothing
+	 * Once it has ended its reaper may have been here, and nobody would undo
+	 * a mapping.  The exporter's own pages are there already.  Without rights nothing
 	 * can be touched, and the adapter may not give the node anything.
 	 */
-	if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE)))
+	if (!rsmka_share_connected(share))
+		ret = -ENODEV;
+	else if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE)))
 		ret = rsmka_share_map_locked(share, mode & RSMKA_OWNER_WRITE);
-	/* If it ended meanwhile, its reaper waits for the mutex, then unmaps. */
+	/* If it has ended since, its reaper waits for the mutex, then unmaps. */
 	if (!ret && !rsmka_share_connected(share))
 		ret = -ENODEV;
 	if (!ret)
