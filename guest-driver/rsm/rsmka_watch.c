@@ -126,7 +126,6 @@ static void rsmka_watch_work(struct work_struct *work)
 	bool lost;
 
 	/* What is announced from now on queues us again. */
-	mmu_interval_read_begin(&watch->notifier);
 	spin_lock(&watch->lock);
 	first = watch->first;
 	last = watch->last;
@@ -134,6 +133,8 @@ static void rsmka_watch_work(struct work_struct *work)
 	watch->first = ULONG_MAX;
 	watch->last = 0;
 	spin_unlock(&watch->lock);
+	/* What was announced before has happened when this returns: not earlier. */
+	mmu_interval_read_begin(&watch->notifier);
 
 	rsmka_hold(&export->lock);
 	if (export->binding == binding && export->state != RSMKA_ZOMBIE && first <= last &&
