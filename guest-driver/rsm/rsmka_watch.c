@@ -161,6 +161,8 @@ int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
 					   &rsmka_watch_ops);
 	if (ret)
 		return ret;
+	/* During an invalidation of anything in @mm it is inserted at the end of that. */
+	mmu_interval_read_begin(&watch->notifier);
 	/* The notifier has its own reference, but the work may run when that is gone. */
 	mmgrab(mm);
 	watch->mm = mm;
