@@ -29,6 +29,12 @@ MODULE_PARM_DESC(enable_dynamic_reconfiguration,
  */
 struct workqueue_struct *rsmka_workqueue;
 
+/*
+ * Runs looks at exported memory.  They wait for whoever provides the pages, and
+ * for peers if memory is lost; there may be one for every export.
+ */
+struct workqueue_struct *rsmka_look_workqueue;
+
 static int __init rsmka_init(void)
 {
 	int ret;
@@ -42,9 +48,14 @@ static int __init rsmka_init(void)
 	rsmka_workqueue = alloc_workqueue("rsm", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	if (!rsmka_workqueue)
 		return -ENOMEM;
+	rsmka_look_workqueue = alloc_workqueue("rsm-look", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!rsmka_look_workqueue) {
+		ret = -ENOMEM;
+		goto destroy_workqueue;
+	}
 	ret = rsmka_segments_init();
 	if (ret)
-		goto destroy_workqueue;
+		goto destroy_look_workqueue;
 	ret = rsmka_loopback_init();
 	if (ret)
 		goto exit_segments;
@@ -63,6 +74,8 @@ exit_loopback:
 	rsmka_loopback_exit();
 exit_segments:
 	rsmka_segments_exit();
+destroy_look_workqueue:
+	destroy_workqueue(rsmka_look_workqueue);
 destroy_workqueue:
 	destroy_workqueue(rsmka_workqueue);
 	return ret;
@@ -76,6 +89,7 @@ static void __exit rsmka_exit(void)
 	rsmka_hotplug_exit();
 	rsmka_loopback_exit();
 	rsmka_segments_exit();
+	destroy_workqueue(rsmka_look_workqueue);
 	destroy_workqueue(rsmka_workqueue);
 }
 

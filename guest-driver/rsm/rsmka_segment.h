@@ -191,6 +191,8 @@ bool rsmka_looks_settled(const struct rsmka_looks *looks);
 /* Returns when everything that was unmapped up to now has been noticed, or -EINTR. */
 int rsmka_looks_settle(struct rsmka_looks *looks, bool interruptible);
 
+extern struct workqueue_struct *rsmka_look_workqueue;
+
 /* Watches that a process keeps an exported range as it was when it was pinned. */
 struct rsmka_watch {
 	struct mmu_interval_notifier notifier;

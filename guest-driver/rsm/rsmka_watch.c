@@ -70,7 +70,7 @@ static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
 		watch->lost = true;
 	spin_unlock(&watch->lock);
 	atomic_inc(&watch->looks->pending);
-	if (!queue_work(system_unbound_wq, &watch->work))
+	if (!queue_work(rsmka_look_workqueue, &watch->work))
 		rsmka_look_over(watch->looks);
 	return true;
 }
