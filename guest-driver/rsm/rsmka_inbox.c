@@ -108,13 +108,8 @@ static void rsmka_handle_republish(struct rsmka_path *path, u32 epoch, const voi
 static void rsmka_handle_credit(struct rsmka_path *path, u32 epoch, const void *data)
 {
 	const struct rsmka_msg_credit *msg = data;
-	u32 count = min_t(u32, le32_to_cpu(msg->count), RSMKA_CREDITS);
 
-	spin_lock(&path->lock);
-	if (path->epoch == epoch)
-		path->credits = min_t(u32, path->credits + count, RSMKA_CREDITS);
-	spin_unlock(&path->lock);
-	wake_up_all(&path->wait);
+	rsmka_ipc_return_credits(path, epoch, le32_to_cpu(msg->count));
 }
 
 static void rsmka_handle_ready(struct rsmka_path *path, u32 epoch, const void *data)

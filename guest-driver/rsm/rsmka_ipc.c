@@ -78,12 +78,12 @@ static int rsmka_ipc_take_credit(struct rsmka_path *path, u32 epoch, bool interr
 	return 0;
 }
 
-/* For a message that was not sent after all. */
-static void rsmka_ipc_give_credit_back(struct rsmka_path *path, u32 epoch)
+/* From the peer, whatever it says, or for a message that was not sent after all. */
+void rsmka_ipc_return_credits(struct rsmka_path *path, u32 epoch, u32 count)
 {
 	spin_lock(&path->lock);
-	if (path->epoch == epoch && path->state == RSM_PATH_ACTIVE)
-		path->credits++;
+	if (path->epoch == epoch)
+		path->credits += min_t(u32, count, RSMKA_CREDITS - path->credits);
 	spin_unlock(&path->lock);
 	wake_up_all(&path->wait);
 }
@@ -119,7 +119,7 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 	rsmka_ipc_header(path, msg, type, session, peer_session);
 	ret = rsmka_ipc_transmit(path, incarnation, msg, size, interruptible);
 	if (ret && rsmka_message_takes_credit(type))
-		rsmka_ipc_give_credit_back(path, epoch);
+		rsmka_ipc_return_credits(path, epoch, 1);
 	return ret;
 }
 

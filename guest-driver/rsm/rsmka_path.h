@@ -104,7 +104,7 @@ struct rsmka_path {
 	bool remote_known;
 
 	wait_queue_head_t wait;		/* credits, free reply slots, replies, epoch */
-	unsigned int credits;
+	unsigned int credits;		/* C messages that may be sent; at most RSMKA_CREDITS */
 	struct rsmka_reply_slot slots[RSMKA_REPLY_SLOTS];
 	u32 sequence;			/* of slot cookies */
 
@@ -152,6 +152,7 @@ int rsmka_ipc_transmit(struct rsmka_path *path, u32 incarnation, const void *msg
 		       bool interruptible);
 int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_t size,
 		   bool interruptible);
+void rsmka_ipc_return_credits(struct rsmka_path *path, u32 epoch, u32 count);
 int rsmka_ipc_connect(struct rsmka_share *share);
 int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
 void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
