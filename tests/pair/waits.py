@@ -75,6 +75,24 @@ def connect_to_a_halted_node_can_be_interrupted(exporting, importing):
         same(e.ok("get 0 0"), "3", "word of the importer that tried again")
 
 
+def interrupted_connects_cost_nothing(exporting, importing):
+    """More than there are credits; with one lost each time nobody could connect any more."""
+    tries = 100
+    with Shell(exporting) as e, Shell(importing) as other:
+        e.publish(0, "400520")
+        e.publish(1, "400521")
+        with importing.spawn("impatient", str(exporting.number), "400520", "400521",
+                             str(tries)) as impatient:
+            impatient.expect("ready")
+            with halted(exporting):
+                impatient.feed("\n")
+                impatient.expect("interrupted")
+            same(impatient.wait(), 0, f"status of impatient ({impatient.err!r})")
+            same(impatient.out.split("\n")[1:-1],
+                 ["full 1", f"interrupted {tries}", "connect 0"], "what impatient met")
+        other.connects(0, exporting.number, "400521")
+
+
 def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
     with hung_tasks_reported_early(exporting), Shell(importing) as i, \
             Shell(exporting) as doomed, Shell(exporting) as frees, \
@@ -110,4 +128,5 @@ def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
 if __name__ == "__main__":
     pairlib.main(both_ways(
         connect_to_a_halted_node_can_be_interrupted,
+        interrupted_connects_cost_nothing,
         waiters_for_a_halted_importer_are_not_hung))

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Gives up to connect to a halted node, again and again: its message ring is
+ * full, so each try is interrupted before anything of it is sent.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Usage: NODE ID OTHER TRIES.  Connects to ID, prints "ready", goes on when it
+ * has read a line.  Prints whether posts to ID have filled the ring and how many
+ * tries of OTHER were interrupted, then connects to that with patience.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+
+#include "pairprog.h"
+
+#define POSTS_MAX	10000
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Have a signal interrupt what is done, again and again, or no more. */
+static void alarms(int on)
+{
+	struct itimerval timer = { 0 };
+
+	timer.it_value.tv_usec = timer.it_interval.tv_usec = on ? 20000 : 0;
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	rsm_memseg_import_handle_t first, im;
+	unsigned long tries, interrupted = 0;
+	rsmapi_controller_handle_t ctrl;
+	rsm_memseg_id_t other;
+	rsm_node_id_t node;
+	int posts = 0;
+	char line[8];
+
+	if (argc != 5)
+		pair_die("usage: impatient NODE ID OTHER TRIES");
+	node = pair_number(argv[1], 10);
+	other = pair_number(argv[3], 16);
+	tries = pair_number(argv[4], 10);
+	ctrl = pair_controller();
+	if (pair_connect(ctrl, node, pair_number(argv[2], 16), 10000, &first))
+		pair_die("cannot connect");
+	printf("ready\n");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		return 1;
+
+	sigaction(SIGALRM, &action, NULL);
+	alarms(1);
+	while (posts < POSTS_MAX && rsm_intr_signal_post(first, 0) != RSMERR_INTERRUPTED)
+		posts++;
+	for (unsigned long n = 0; n < tries; n++)
+		interrupted += rsm_memseg_import_connect(ctrl, node, other, RSM_PERM_RDWR, &im) ==
+			       RSMERR_INTERRUPTED;
+	alarms(0);
+	printf("full %d\ninterrupted %lu\n", posts < POSTS_MAX, interrupted);
+	fflush(stdout);
+	printf("connect %d\n", rsm_memseg_import_connect(ctrl, node, other, RSM_PERM_RDWR, &im));
+	return 0;
+}
