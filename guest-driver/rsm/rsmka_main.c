@@ -24,8 +24,8 @@ MODULE_PARM_DESC(enable_dynamic_reconfiguration,
 		 "Refuse to take memory offline that is exported (default: 1)");
 
 /*
- * Runs handshakes, inboxes and outboxes of paths.  They wait for peers; what
- * does not, runs elsewhere.
+ * Runs handshakes, inboxes and outboxes of paths, which wait for peers.  Nothing
+ * else: a user could keep them from running with any number of that.
  */
 struct workqueue_struct *rsmka_workqueue;
 

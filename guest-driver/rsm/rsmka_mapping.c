@@ -132,15 +132,16 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode)
 	int ret = 0;
 
 	mutex_lock(&share->map_mutex);
-	/*
-	 * Once it has ended its reaper may have been here, and nobody would undo
-	 * a mapping.  The exporter's own pages are there already.  Without rights nothing
-	 * can be touched, and the adapter may not give the node anything.
-	 */
-	if (!rsmka_share_connected(share))
+	if (!rsmka_share_connected(share)) {
+		/* Its reaper may have been here already: nobody would unmap. */
 		ret = -ENODEV;
-	else if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE)))
+	} else if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE))) {
+		/*
+		 * The exporter's own pages are there already.  Without rights nothing
+		 * can be touched, and the adapter may not give the node anything.
+		 */
 		ret = rsmka_share_map_locked(share, mode & RSMKA_OWNER_WRITE);
+	}
 	/* If it has ended since, its reaper waits for the mutex, then unmaps. */
 	if (!ret && !rsmka_share_connected(share))
 		ret = -ENODEV;
