@@ -9,31 +9,14 @@
  * has read a line.  Prints whether posts to ID have filled the ring and how many
  * tries of OTHER were interrupted, then connects to that with patience.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <sys/time.h>
 
 #include "pairprog.h"
 
 #define POSTS_MAX	10000
 
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
-/* Have a signal interrupt what is done, again and again, or no more. */
-static void alarms(int on)
-{
-	struct itimerval timer = { 0 };
-
-	timer.it_value.tv_usec = timer.it_interval.tv_usec = on ? 20000 : 0;
-	setitimer(ITIMER_REAL, &timer, NULL);
-}
-
 int main(int argc, char *argv[])
 {
-	struct sigaction action = { .sa_handler = on_alarm };
 	rsm_memseg_import_handle_t first, im;
 	unsigned long tries, interrupted = 0;
 	rsmapi_controller_handle_t ctrl;
@@ -55,14 +38,13 @@ int main(int argc, char *argv[])
 	if (!fgets(line, sizeof(line), stdin))
 		return 1;
 
-	sigaction(SIGALRM, &action, NULL);
-	alarms(1);
+	pair_interrupt(20);
 	while (posts < POSTS_MAX && rsm_intr_signal_post(first, 0) != RSMERR_INTERRUPTED)
 		posts++;
 	for (unsigned long n = 0; n < tries; n++)
 		interrupted += rsm_memseg_import_connect(ctrl, node, other, RSM_PERM_RDWR, &im) ==
 			       RSMERR_INTERRUPTED;
-	alarms(0);
+	pair_interrupt(0);
 	printf("full %d\ninterrupted %lu\n", posts < POSTS_MAX, interrupted);
 	fflush(stdout);
 	printf("connect %d\n", rsm_memseg_import_connect(ctrl, node, other, RSM_PERM_RDWR, &im));

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "pairprog.h"
@@ -111,6 +113,22 @@ int pair_await(const volatile uint64_t *word, uint64_t value, unsigned int ms)
 	/* Pairs with the fence or locked instruction before the other side's store. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return 1;
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+void pair_interrupt(unsigned int ms)
+{
+	/* The library's waits are ended by it as well, those of the C library would go on. */
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct itimerval timer = { 0 };
+
+	sigaction(SIGALRM, &action, NULL);
+	timer.it_value.tv_usec = timer.it_interval.tv_usec = ms * 1000;
+	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 unsigned long pair_number(const char *text, int base)

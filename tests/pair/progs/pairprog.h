@@ -39,6 +39,9 @@ void *pair_import(rsmapi_controller_handle_t ctrl, rsm_node_id_t node, rsm_memse
 /* Poll a word that somebody else stores to; false when @ms have passed. */
 int pair_await(const volatile uint64_t *word, uint64_t value, unsigned int ms);
 
+/* Have SIGALRM interrupt what the calling thread does every @ms (below 1000); 0: no more. */
+void pair_interrupt(unsigned int ms);
+
 unsigned long pair_number(const char *text, int base);
 
 #endif /* PAIRPROG_H */

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,20 +51,6 @@ static int is_idle(int thread)
 	return state == 'I';
 }
 
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
-/* Have a signal interrupt what the calling thread does, again and again, or no more. */
-static void alarms(int on)
-{
-	struct itimerval timer = { 0 };
-
-	timer.it_value.tv_usec = timer.it_interval.tv_usec = on ? 100000 : 0;
-	setitimer(ITIMER_REAL, &timer, NULL);
-}
-
 static void publish(struct subject *subject, const char *id, uint_t flags)
 {
 	rsm_memseg_id_t number = pair_number(id, 16);
@@ -98,12 +83,12 @@ static void meet(const struct subject *subject)
 	rsm_memseg_id_t other = 0;
 	struct pollfd fd;
 
-	alarms(1);
+	pair_interrupt(100);
 	printf("rebind %d\n", rsm_memseg_export_rebind(export, pair_memory(BYTES), 0, BYTES));
 	printf("publish %d\n", rsm_memseg_export_publish(export, &other, NULL, 0));
 	printf("republish %d\n", rsm_memseg_export_republish(export, NULL, 0));
 	printf("unpublish %d\n", rsm_memseg_export_unpublish(export));
-	alarms(0);
+	pair_interrupt(0);
 	printf("get_pollfd %d\n", rsm_memseg_get_pollfd(export, &fd));
 }
 
@@ -117,8 +102,6 @@ static void end(const struct subject *subject)
 
 int main(int argc, char *argv[])
 {
-	/* The library's waits are ended by it as well, those of the C library would go on. */
-	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 	static struct subject hasty, patient;
 	char line[8];
 
@@ -131,7 +114,6 @@ int main(int argc, char *argv[])
 	if (!fgets(line, sizeof(line), stdin))
 		return 1;
 
-	sigaction(SIGALRM, &action, NULL);
 	have_unpublished(&hasty);
 	have_unpublished(&patient);
 	meet(&hasty);
