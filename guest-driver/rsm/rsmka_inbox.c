@@ -109,7 +109,7 @@ static void rsmka_handle_credit(struct rsmka_path *path, u32 epoch, const void *
 {
 	const struct rsmka_msg_credit *msg = data;
 
-	rsmka_ipc_return_credits(path, epoch, le32_to_cpu(msg->count));
+	rsmka_ipc_credits_returned(path, epoch, le32_to_cpu(msg->count));
 }
 
 static void rsmka_handle_ready(struct rsmka_path *path, u32 epoch, const void *data)

@@ -79,7 +79,7 @@ static int rsmka_ipc_take_credit(struct rsmka_path *path, u32 epoch, bool interr
 }
 
 /* From the peer, whatever it says, or for a message that was not sent after all. */
-void rsmka_ipc_return_credits(struct rsmka_path *path, u32 epoch, u32 count)
+void rsmka_ipc_credits_returned(struct rsmka_path *path, u32 epoch, u32 count)
 {
 	spin_lock(&path->lock);
 	if (path->epoch == epoch)
@@ -119,7 +119,7 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 	rsmka_ipc_header(path, msg, type, session, peer_session);
 	ret = rsmka_ipc_transmit(path, incarnation, msg, size, interruptible);
 	if (ret && rsmka_message_takes_credit(type))
-		rsmka_ipc_return_credits(path, epoch, 1);
+		rsmka_ipc_credits_returned(path, epoch, 1);
 	return ret;
 }
 

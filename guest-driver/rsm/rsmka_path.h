@@ -152,7 +152,7 @@ int rsmka_ipc_transmit(struct rsmka_path *path, u32 incarnation, const void *msg
 		       bool interruptible);
 int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_t size,
 		   bool interruptible);
-void rsmka_ipc_return_credits(struct rsmka_path *path, u32 epoch, u32 count);
+void rsmka_ipc_credits_returned(struct rsmka_path *path, u32 epoch, u32 count);
 int rsmka_ipc_connect(struct rsmka_share *share);
 int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
 void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
