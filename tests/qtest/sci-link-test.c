@@ -387,7 +387,7 @@ static void an_injected_error_is_counted_and_loses_nothing(gconstpointer exporte
 	clear_events(p.im);
 	sci_set(p.im, SCI_REG_INT_MASK, SCI_INT_ERROR);
 	set(p.im, "inject-link-error", node);
-	g_assert_true(sci_interrupted(p.im, SCI_VECTOR_STATUS));
+	sci_wait(sci_interrupted(p.im, SCI_VECTOR_STATUS));
 	g_assert_cmphex(sci_errors(p.im), ==, SCI_ERROR_LINK);
 	g_assert_cmpuint(sci_slot_field(p.im, p.ex->id, errors), ==, 1);
 	g_assert_cmphex(sci_slot_field(p.im, p.ex->id, last_error), ==, SCI_ERROR_LINK);

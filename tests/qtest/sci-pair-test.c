@@ -81,7 +81,7 @@ static void nodes_meet_and_come_up(void)
 	g_assert_cmpuint(sci_slot_field(a, 200, changes), ==, changes + 1);
 	g_assert_cmpuint(sci_slot_field(a, 200, incarnation), ==, sci_get(b, SCI_REG_INCARNATION));
 	g_assert_cmpuint(sci_slot_field(b, 1, incarnation), ==, sci_get(a, SCI_REG_INCARNATION));
-	g_assert_true(sci_interrupted(a, SCI_VECTOR_STATUS));
+	sci_wait(sci_interrupted(a, SCI_VECTOR_STATUS));
 	g_assert_cmphex(sci_get(a, SCI_REG_PEER_EVENT), ==, 1u << 1);
 	g_assert_cmphex(sci_get(a, SCI_REG_PEER_EVENT + 200 / 32 * 4), ==, 1u << 200 % 32);
 	sci_set(b, SCI_REG_CONTROL, 0);
