@@ -41,55 +41,50 @@ struct rsmka_ioctl {
 	unsigned int cmd;
 	u32 flags;		/* those that are allowed */
 	bool segment;		/* needs a segment descriptor */
-	int (*call)(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg);
+	int (*call)(struct rsmka_segment *seg, union rsmka_arg *arg);
 };
 
-static int rsmka_ioctl_info(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_info(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return arg->info.reserved ? -EINVAL : rsmka_topology_info(&arg->info);
 }
 
-static int rsmka_ioctl_controller(struct file *file, struct rsmka_segment *seg,
-				  union rsmka_arg *arg)
+static int rsmka_ioctl_controller(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_topology_controller(&arg->controller);
 }
 
-static int rsmka_ioctl_topology(struct file *file, struct rsmka_segment *seg,
-				union rsmka_arg *arg)
+static int rsmka_ioctl_topology(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return arg->topology.reserved ? -EINVAL : rsmka_topology_rows(&arg->topology);
 }
 
-static int rsmka_ioctl_export(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_export(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_export_create(seg, &arg->export);
 }
 
-static int rsmka_ioctl_publish(struct file *file, struct rsmka_segment *seg,
-			       union rsmka_arg *arg)
+static int rsmka_ioctl_publish(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_export_publish(seg, &arg->publish);
 }
 
-static int rsmka_ioctl_unpublish(struct file *file, struct rsmka_segment *seg,
-				 union rsmka_arg *arg)
+static int rsmka_ioctl_unpublish(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_export_unpublish(seg);
 }
 
-static int rsmka_ioctl_connect(struct file *file, struct rsmka_segment *seg,
-			       union rsmka_arg *arg)
+static int rsmka_ioctl_connect(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
-	return rsmka_import_connect(seg, file, &arg->connect);
+	return rsmka_import_connect(seg, &arg->connect);
 }
 
-static int rsmka_ioctl_check(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_check(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_import_check(seg);
 }
 
-static int rsmka_ioctl_post(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	struct rsmka_export *export = rsmka_segment_export(seg);
 	struct rsmka_share *share = rsmka_segment_share(seg);
@@ -110,31 +105,27 @@ static int rsmka_ioctl_post(struct file *file, struct rsmka_segment *seg, union 
 	return RSM_SUCCESS;
 }
 
-static int rsmka_ioctl_consume(struct file *file, struct rsmka_segment *seg,
-			       union rsmka_arg *arg)
+static int rsmka_ioctl_consume(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
 }
 
-static int rsmka_ioctl_republish(struct file *file, struct rsmka_segment *seg,
-				 union rsmka_arg *arg)
+static int rsmka_ioctl_republish(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return arg->republish.reserved ? -EINVAL : rsmka_export_republish(seg, &arg->republish);
 }
 
-static int rsmka_ioctl_rebind(struct file *file, struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_rebind(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_export_rebind(seg, &arg->rebind);
 }
 
-static int rsmka_ioctl_segments(struct file *file, struct rsmka_segment *seg,
-				union rsmka_arg *arg)
+static int rsmka_ioctl_segments(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return rsmka_stat_segments(&arg->segments);
 }
 
-static int rsmka_ioctl_counters(struct file *file, struct rsmka_segment *seg,
-				union rsmka_arg *arg)
+static int rsmka_ioctl_counters(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	return arg->counters.reserved ? -EINVAL : rsmka_stat_counters(&arg->counters);
 }
@@ -178,7 +169,7 @@ static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long addre
 	if (arg.head.flags & ~ioctl->flags)
 		return -EINVAL;
 
-	ret = seg || !ioctl->segment ? ioctl->call(file, seg, &arg) : RSMERR_BAD_SEG_HNDL;
+	ret = seg || !ioctl->segment ? ioctl->call(seg, &arg) : RSMERR_BAD_SEG_HNDL;
 	if (ret < 0)
 		return ret;
 	arg.head.status = ret;
@@ -195,6 +186,9 @@ static int rsmka_open(struct inode *inode, struct file *file)
 	if (IS_ERR(seg))
 		return PTR_ERR(seg);
 	file->private_data = seg;
+	/* The end of an import finds its mappings; a control descriptor keeps the device's. */
+	if (seg)
+		file->f_mapping = seg->inode->i_mapping;
 	return nonseekable_open(inode, file);
 }
 

@@ -4,7 +4,6 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/fs.h>
 #include <linux/sched/signal.h>
 
 #include "rsmka_path.h"
@@ -43,7 +42,7 @@ static void rsmka_import_report(const struct rsmka_segment *seg, const struct rs
 	}
 }
 
-static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *file,
+static int rsmka_import_connect_claimed(struct rsmka_segment *seg,
 					struct rsmka_controller *controller,
 					struct rsm_ioc_connect *arg)
 {
@@ -74,15 +73,12 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg, struct file *
 
 	rsmka_import_report(seg, share, arg);
 	seg->mode = rsmka_import_mode(arg->permission, offer);
-	/* The mappings of the share can then be found; nothing is mapped yet. */
-	file->f_mapping = share->inode->i_mapping;
 	/* Pairs with rsmka_segment_share(). */
 	smp_store_release(&seg->share, share);
 	return RSM_SUCCESS;
 }
 
-int rsmka_import_connect(struct rsmka_segment *seg, struct file *file,
-			 struct rsm_ioc_connect *arg)
+int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg)
 {
 	struct rsmka_controller *controller;
 	int ret;
@@ -101,7 +97,7 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct file *file,
 	else if (arg->permission & ~RSM_PERM_RDWR)
 		ret = RSMERR_BAD_PERMS;
 	else
-		ret = rsmka_import_connect_claimed(seg, file, controller, arg);
+		ret = rsmka_import_connect_claimed(seg, controller, arg);
 	rsmka_controller_put(controller);
 unlock:
 	mutex_unlock(&seg->lock);

@@ -5,8 +5,8 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * All mappings of a share belong to one inode of its own, so that the end of
- * the share can remove them all.  A page is inserted under share->lock held
+ * All mappings of a descriptor belong to an inode of its own, so that the end of
+ * a share can remove those of its imports.  A page is inserted under share->lock held
  * for reading, after a look at the state; the end changes the state under the
  * lock held for writing, then unmaps.  So no stale page can appear afterwards:
  * later faults insert the share's private page.
@@ -26,7 +26,7 @@
 #define RSMKA_STATUS_PGOFF	(RSM_MMAP_STATUS >> PAGE_SHIFT)
 #define RSMKA_FAULT_AROUND	(16 * PAGE_SIZE)
 
-/* ---- an inode per share ---- */
+/* ---- an inode per segment descriptor ---- */
 
 static int rsmka_fs_init_context(struct fs_context *fc)
 {
@@ -96,7 +96,9 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	share->handle = handle;
 	share->handle_writes = writes;
 	if (old) {
-		unmap_mapping_range(share->inode->i_mapping, 0, share->grant.length, 1);
+		mutex_lock(&rsmka_shares_lock);
+		rsmka_share_zap_locked(share);
+		mutex_unlock(&rsmka_shares_lock);
 		controller->ops->unmap(controller->adapter, old);
 		rsmka_controller_exit(controller);
 	}

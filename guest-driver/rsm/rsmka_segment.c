@@ -50,15 +50,24 @@ struct rsmka_segment *rsmka_segment_open(void)
 	seg->opener = get_pid(task_tgid(current));
 	seg->uid = current_euid();
 	seg->gid = current_egid();
+	seg->inode = rsmka_inode_new();
+	if (!seg->inode) {
+		ret = -ENOMEM;
+		goto free_segment;
+	}
 	ret = xa_alloc(&rsmka_segments, &seg->number, seg, XA_LIMIT(1, rsmka_max_segments),
 		       GFP_KERNEL);
-	if (ret) {
-		put_pid(seg->opener);
-		kfree(seg);
-		return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
-	}
+	if (ret)
+		goto free_inode;
 	atomic_inc(&rsmka_segments_open);
 	return seg;
+
+free_inode:
+	rsmka_inode_free(seg->inode);
+free_segment:
+	put_pid(seg->opener);
+	kfree(seg);
+	return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
 }
 
 static void rsmka_segment_release(struct kref *ref)
@@ -99,6 +108,7 @@ void rsmka_segment_close(struct rsmka_segment *seg)
 	/* Only now: the next owner of the number must not see our generations. */
 	xa_erase(&rsmka_segments, seg->number);
 	atomic_dec(&rsmka_segments_open);
+	rsmka_inode_free(seg->inode);
 	rsmka_segment_put(seg);
 }
 

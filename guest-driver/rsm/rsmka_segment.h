@@ -96,6 +96,7 @@ struct rsmka_segment {
 	struct pid *opener;		/* thread group */
 	kuid_t uid;			/* of the opener */
 	kgid_t gid;
+	struct inode *inode;		/* all mappings of the descriptor */
 	struct mutex lock;		/* EXPORT and CONNECT: role, export, share, mode */
 	enum rsmka_role role;		/* leaves RSMKA_NEW once */
 	struct rsmka_export *export;	/* set once, by store-release */
@@ -338,7 +339,6 @@ struct rsmka_share {
 	u32 path_changes;		/* before the exporter was asked */
 	struct page *path_page;		/* stands in for it afterwards */
 
-	struct inode *inode;		/* all mappings of the share */
 	struct page *trash;		/* what importers see after the end */
 	struct rw_semaphore lock;	/* state, against faults; written under both locks */
 	enum rsmka_share_state state;
@@ -359,6 +359,7 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
 void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
 void rsmka_share_end(struct rsmka_share *share);
+void rsmka_share_zap_locked(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
@@ -367,8 +368,7 @@ bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_fl
 
 /* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */
 
-int rsmka_import_connect(struct rsmka_segment *seg, struct file *file,
-			 struct rsm_ioc_connect *arg);
+int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg);
 int rsmka_import_check(struct rsmka_segment *seg);
 int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma);
 

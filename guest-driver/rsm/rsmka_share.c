@@ -29,8 +29,6 @@ static void rsmka_share_reap(struct work_struct *work)
 
 static void rsmka_share_free(struct rsmka_share *share)
 {
-	if (share->inode)
-		rsmka_inode_free(share->inode);
 	if (share->trash)
 		__free_page(share->trash);
 	if (share->path_page)
@@ -62,11 +60,10 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	init_rwsem(&share->lock);
 	mutex_init(&share->map_mutex);
 
-	share->inode = rsmka_inode_new();
 	share->trash = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (path)
 		share->path_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!share->inode || !share->trash || (path && !share->path_page)) {
+	if (!share->trash || (path && !share->path_page)) {
 		rsmka_share_free(share);
 		return NULL;
 	}
@@ -91,6 +88,16 @@ static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_st
 	down_write(&share->lock);
 	share->state = state;
 	up_write(&share->lock);
+}
+
+/* Take the pages from all mappings of all imports; faults insert what is right by then. */
+void rsmka_share_zap_locked(struct rsmka_share *share)
+{
+	struct rsmka_segment *seg;
+
+	lockdep_assert_held(&rsmka_shares_lock);
+	list_for_each_entry(seg, &share->imports, sharers)
+		unmap_mapping_range(seg->inode->i_mapping, 0, 0, 1);
 }
 
 /* What RSM_MMAP_STATUS shows after the end: a path that is down. */
@@ -133,7 +140,7 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 		rsmka_share_freeze_path_state(share);
 	/* A fault that began before has inserted its page when this returns. */
 	rsmka_share_set_state(share, RSMKA_ENDED);
-	unmap_mapping_range(share->inode->i_mapping, 0, 0, 1);
+	rsmka_share_zap_locked(share);
 
 	if (share->path) {
 		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
@@ -355,14 +362,14 @@ void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 
 	mutex_unlock(&rsmka_shares_lock);
 }
 
-/* The exporter, on this node, has other memory.  Faults insert the new pages. */
+/* The exporter, on this node, has other memory. */
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages)
 {
 	lockdep_assert_held(&rsmka_shares_lock);
 	down_write(&share->lock);
 	share->pages = pages;
 	up_write(&share->lock);
-	unmap_mapping_range(share->inode->i_mapping, 0, 0, 1);
+	rsmka_share_zap_locked(share);
 }
 
 bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
