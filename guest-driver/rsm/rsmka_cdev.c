@@ -9,6 +9,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -194,8 +195,12 @@ static int rsmka_open(struct inode *inode, struct file *file)
 
 static int rsmka_release(struct inode *inode, struct file *file)
 {
-	if (file->private_data)
-		rsmka_segment_close(file->private_data);
+	struct rsmka_segment *seg = file->private_data;
+
+	if (seg && current->flags & PF_KTHREAD)
+		rsmka_segment_close_later(seg);
+	else if (seg)
+		rsmka_segment_close(seg);
 	return 0;
 }
 

@@ -35,6 +35,9 @@ struct workqueue_struct *rsmka_workqueue;
  */
 struct workqueue_struct *rsmka_look_workqueue;
 
+/* Runs closings that would hold up a thread of the kernel.  They wait for peers. */
+struct workqueue_struct *rsmka_close_workqueue;
+
 static int __init rsmka_init(void)
 {
 	int ret;
@@ -53,9 +56,14 @@ static int __init rsmka_init(void)
 		ret = -ENOMEM;
 		goto destroy_workqueue;
 	}
+	rsmka_close_workqueue = alloc_workqueue("rsm-close", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!rsmka_close_workqueue) {
+		ret = -ENOMEM;
+		goto destroy_look_workqueue;
+	}
 	ret = rsmka_segments_init();
 	if (ret)
-		goto destroy_look_workqueue;
+		goto destroy_close_workqueue;
 	ret = rsmka_loopback_init();
 	if (ret)
 		goto exit_segments;
@@ -74,6 +82,8 @@ exit_loopback:
 	rsmka_loopback_exit();
 exit_segments:
 	rsmka_segments_exit();
+destroy_close_workqueue:
+	destroy_workqueue(rsmka_close_workqueue);
 destroy_look_workqueue:
 	destroy_workqueue(rsmka_look_workqueue);
 destroy_workqueue:
@@ -81,9 +91,13 @@ destroy_workqueue:
 	return ret;
 }
 
-/* No descriptor and no adapter is left: both hold references to the module. */
+/*
+ * No descriptor and no adapter is left, and nothing is to be closed: all hold
+ * references to the module.
+ */
 static void __exit rsmka_exit(void)
 {
+	destroy_workqueue(rsmka_close_workqueue);
 	rsmka_debugfs_exit();
 	rsmka_cdev_exit();
 	rsmka_hotplug_exit();

@@ -6,6 +6,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/cred.h>
+#include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -110,6 +111,25 @@ void rsmka_segment_close(struct rsmka_segment *seg)
 	atomic_dec(&rsmka_segments_open);
 	rsmka_inode_free(seg->inode);
 	rsmka_segment_put(seg);
+}
+
+static void rsmka_segment_close_work(struct work_struct *work)
+{
+	rsmka_segment_close(container_of(work, struct rsmka_segment, close));
+	/* rsmka_exit() waits until we have returned. */
+	module_put(THIS_MODULE);
+}
+
+/*
+ * For a thread of the kernel that closes descriptors of everybody, such as those
+ * in messages that nobody can receive any more: it must not wait for a peer.
+ */
+void rsmka_segment_close_later(struct rsmka_segment *seg)
+{
+	/* The descriptor, which goes, has held one up to now. */
+	__module_get(THIS_MODULE);
+	INIT_WORK(&seg->close, rsmka_segment_close_work);
+	queue_work(rsmka_close_workqueue, &seg->close);
 }
 
 /* Make @seg an export or an import segment, for good. */

@@ -104,6 +104,7 @@ struct rsmka_segment {
 	u32 mode;			/* import: what may be mapped, owner bits count */
 	struct list_head sharers;	/* in share->imports; rsmka_shares_lock */
 	struct rsmka_events events;
+	struct work_struct close;	/* if the descriptor goes in a kernel thread */
 };
 
 /* What a descriptor has become, complete; NULL if it is not that. */
@@ -122,11 +123,13 @@ extern atomic_t rsmka_segments_open;	/* how many */
 extern u16 *rsmka_generations;
 extern size_t rsmka_generation_bytes;
 extern unsigned int rsmka_max_segments;
+extern struct workqueue_struct *rsmka_close_workqueue;
 
 int rsmka_segments_init(void);
 void rsmka_segments_exit(void);
 struct rsmka_segment *rsmka_segment_open(void);
 void rsmka_segment_close(struct rsmka_segment *seg);
+void rsmka_segment_close_later(struct rsmka_segment *seg);
 void rsmka_segment_put(struct rsmka_segment *seg);
 struct rsmka_segment *rsmka_segment_next(unsigned long *number);
 bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);

@@ -113,7 +113,8 @@ static bool rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long 
 					  pinned->pages + index, nr);
 		cond_resched();
 	}
-	mmput(pinned->mm);
+	/* If we are the last user of the address space: not here, it may take long. */
+	mmput_async(pinned->mm);
 	return intact;
 }
 
