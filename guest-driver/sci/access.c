@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Rows of the access table: which nodes may read and write.  Equal rows are
- * shared.  Called by exports and rings; a row in use never changes.
+ * shared.  A row in use never changes.  The first rows are the rings' of the nodes,
+ * one each: what users export cannot take them.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -28,7 +29,7 @@ static int sci_access_find(struct sci_device *sd, const struct sci_access_row *r
 	int i;
 
 	lockdep_assert_held(&in->lock);
-	for (i = 0; i < in->row_top; i++) {
+	for (i = SCI_ACCESS_RINGS; i < in->row_top; i++) {
 		if (!memcmp(&in->rows[i], row, sizeof(*row)))
 			return i;
 		if (free < 0 && !in->row_use[i].refs &&
@@ -40,7 +41,19 @@ static int sci_access_find(struct sci_device *sd, const struct sci_access_row *r
 	return free;
 }
 
-/* Waits for peers only if @wait and if there is no other way. */
+/* The row of the ring into which @node writes. */
+u16 sci_access_ring(struct sci_device *sd, u32 node)
+{
+	struct rsmka_access access = {};
+
+	__set_bit(node, access.read);
+	__set_bit(node, access.write);
+	sci_access_fill(&sd->inbound.rows[node], &access);
+	sd->inbound.row_use[node].refs = 1;
+	return node;
+}
+
+/* For an export.  Waits for peers only if @wait and if there is no other way. */
 int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, bool wait)
 {
 	struct sci_inbound *in = &sd->inbound;

@@ -256,6 +256,7 @@ int sci_inbound_init(struct sci_device *sd)
 
 	in->pages = dirs * SCI_LEAF_ENTRIES;
 	in->next_key = 1;
+	in->row_top = SCI_ACCESS_RINGS;
 	ret = devm_add_action(&sd->pdev->dev, sci_inbound_exit, sd);
 	if (ret)
 		return ret;

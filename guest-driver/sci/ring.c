@@ -34,15 +34,12 @@ void sci_ring_doorbell(struct sci_device *sd, u32 node)
 int sci_ring_publish(struct sci_peer *peer)
 {
 	struct sci_inbound *in = &peer->sd->inbound;
-	struct rsmka_access access = {};
 	struct sci_ring *ring;
 	int ret;
 
 	if (peer->ring)
 		return 0;
 
-	__set_bit(peer->node, access.read);
-	__set_bit(peer->node, access.write);
 	ring = (struct sci_ring *)get_zeroed_page(GFP_KERNEL);
 	if (!ring)
 		return -ENOMEM;
@@ -53,19 +50,15 @@ int sci_ring_publish(struct sci_peer *peer)
 	mutex_lock(&in->lock);
 	ret = sci_inbound_leaves(in, peer->node, 1);
 	mutex_unlock(&in->lock);
-	if (ret)
-		goto free_ring;
-	ret = sci_access_get(peer->sd, &access, true);
-	if (ret < 0)
-		goto free_ring;
+	if (ret) {
+		free_page((unsigned long)ring);
+		return ret;
+	}
 
 	peer->ring = ring;
-	sci_inbound_set(in, peer->node, virt_to_phys(ring), peer->sd->incarnation, ret);
+	sci_inbound_set(in, peer->node, virt_to_phys(ring), peer->sd->incarnation,
+			sci_access_ring(peer->sd, peer->node));
 	return 0;
-
-free_ring:
-	free_page((unsigned long)ring);
-	return ret;
 }
 
 /* -EPROTO: what is mapped is no ring for us. */

@@ -41,6 +41,7 @@ static_assert(SCI_RING_PAGES % SCI_LEAF_ENTRIES == 0);
 
 #define SCI_RING_LINE		0	/* doorbell line */
 #define SCI_ACCESS_ROWS		4096
+#define SCI_ACCESS_RINGS	SCI_NODES	/* the first rows */
 #define SCI_ERROR_KINDS		8
 static_assert(SCI_ERROR_ALL == (1 << SCI_ERROR_KINDS) - 1);
 
@@ -114,7 +115,6 @@ struct sci_peer {
 	u32 session;		/* ours; while not DOWN, not 0 */
 	u32 peer_session;	/* theirs, 0 = not seen */
 	struct sci_ring *ring;	/* the ring into which the peer writes */
-	u16 row;		/* access row of that ring */
 	u32 consumer;
 	struct sci_tx tx;
 };
@@ -182,6 +182,7 @@ void sci_import_unmap(void *adapter, void *handle);
 bool sci_import_mapped(void *adapter, void *handle);
 
 /* access.c */
+u16 sci_access_ring(struct sci_device *sd, u32 node);
 int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, bool wait);
 void sci_access_put(struct sci_device *sd, u16 row);
 

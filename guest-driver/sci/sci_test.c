@@ -33,6 +33,7 @@ static int sci_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, in->leaf);
 	KUNIT_ASSERT_NOT_NULL(test, in->rows);
 	KUNIT_ASSERT_NOT_NULL(test, in->row_use);
+	in->row_top = SCI_ACCESS_RINGS;
 	test->priv = sd;
 	return 0;
 }
@@ -157,7 +158,7 @@ static void rows_run_out_and_come_back(struct kunit *test)
 
 	/* All but one are taken, by whatever differs from what is asked for here. */
 	in->row_top = SCI_ACCESS_ROWS - 1;
-	for (i = 0; i < in->row_top; i++)
+	for (i = SCI_ACCESS_RINGS; i < in->row_top; i++)
 		in->row_use[i].refs = 1;
 	__set_bit(1, access.read);
 	last = sci_access_get(sd, &access, false);
@@ -175,6 +176,30 @@ static void rows_run_out_and_come_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), last);
 }
 
+static void exports_leave_the_ring_rows_alone(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+	struct rsmka_access access = {};
+	int i;
+
+	/* Alike, but a row of a ring is nobody else's. */
+	KUNIT_EXPECT_EQ(test, sci_access_ring(sd, 70), 70);
+	__set_bit(70, access.read);
+	__set_bit(70, access.write);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), SCI_ACCESS_RINGS);
+
+	in->row_top = SCI_ACCESS_ROWS;
+	for (i = SCI_ACCESS_RINGS; i < in->row_top; i++)
+		in->row_use[i].refs = 1;
+	__set_bit(7, access.read);
+	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_access_ring(sd, 7), 7);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[7].read[0]), BIT(7));
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[7].write[0]), BIT(7));
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[70].write[1]), BIT(6));
+}
+
 static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(granules_are_contiguous_and_reused),
 	KUNIT_CASE(imports_leave_the_ring_granules_alone),
@@ -183,6 +208,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(equal_access_rows_are_shared),
 	KUNIT_CASE(unused_row_changes_only_after_an_invalidation),
 	KUNIT_CASE(rows_run_out_and_come_back),
+	KUNIT_CASE(exports_leave_the_ring_rows_alone),
 	{ }
 };
 
