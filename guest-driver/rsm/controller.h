@@ -127,8 +127,11 @@ struct rsmka_controller *rsmka_controller_register(const char *type, unsigned in
  */
 void rsmka_controller_unregister(struct rsmka_controller *controller);
 
-/* A peer can be mapped and sent to; always preceded by peer_down for an earlier incarnation. */
-void rsmka_peer_up(struct rsmka_controller *controller, u32 node, u32 incarnation);
+/*
+ * A peer can be mapped and sent to; always preceded by peer_down for an earlier
+ * incarnation.  -ENOMEM: nothing has happened, call it again.
+ */
+int rsmka_peer_up(struct rsmka_controller *controller, u32 node, u32 incarnation);
 /* What was mapped of it is gone. */
 void rsmka_peer_down(struct rsmka_controller *controller, u32 node);
 /* A message of the present incarnation of a node; length is bounded, content is hostile. */

@@ -6,8 +6,6 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -257,22 +255,21 @@ static struct rsmka_path *rsmka_path_obtain(struct rsmka_controller *controller,
 	return path;
 }
 
-void rsmka_peer_up(struct rsmka_controller *controller, u32 node, u32 incarnation)
+int rsmka_peer_up(struct rsmka_controller *controller, u32 node, u32 incarnation)
 {
 	struct rsmka_path *path;
 
 	if (node == 0 || node >= RSMKA_NODES || node == rsmka_local_node())
-		return;
+		return 0;
 	path = rsmka_path_obtain(controller, node);
-	if (!path) {
-		pr_err("%s: no memory for the path to node %u\n", controller->name, node);
-		return;
-	}
+	if (!path)
+		return -ENOMEM;
 	rsmka_path_reset(path, RSM_PATH_UP, rsmka_new_session(), incarnation, 0);
 	spin_lock(&path->lock);
 	if (path->session)
 		mod_delayed_work(rsmka_workqueue, &path->handshake, 0);
 	spin_unlock(&path->lock);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(rsmka_peer_up);
 

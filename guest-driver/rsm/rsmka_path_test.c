@@ -109,7 +109,7 @@ static int fake_init(struct kunit *test)
 						     &fake_ops, fake);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(fake->controller));
 	test->priv = fake;
-	rsmka_peer_up(fake->controller, PEER, 1);
+	KUNIT_ASSERT_EQ(test, rsmka_peer_up(fake->controller, PEER, 1), 0);
 	fake->path = rsmka_path_find(fake->controller, PEER);
 	KUNIT_ASSERT_NOT_NULL(test, fake->path);
 	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_READY, 1, last));

@@ -23,6 +23,16 @@
 
 #include "sci.h"
 
+#define SCI_PEER_RETRY	HZ
+
+/* What connecting to this peer takes is not there now: look at it again. */
+static void sci_peer_retry(struct sci_device *sd, u32 node, const char *why)
+{
+	dev_warn_ratelimited(&sd->pdev->dev, "node %u: %s; trying again\n", node, why);
+	set_bit(node, sd->events);
+	queue_delayed_work(sd->wq, &sd->peer_work, SCI_PEER_RETRY);
+}
+
 static void sci_peer_disconnect(struct sci_peer *peer)
 {
 	sci_ring_down(peer);
@@ -54,14 +64,10 @@ static void sci_peer_break(struct sci_peer *peer, const char *what)
 
 static void sci_peer_up(struct sci_peer *peer, u32 incarnation)
 {
-	int ret;
-
 	if (peer->broken == incarnation)
 		return;
-	ret = sci_ring_publish(peer);
-	if (ret) {
-		dev_warn(&peer->sd->pdev->dev, "node %u: cannot set up its ring: %d\n", peer->node,
-			 ret);
+	if (sci_ring_publish(peer)) {
+		sci_peer_retry(peer->sd, peer->node, "no memory for its ring");
 		return;
 	}
 	peer->incarnation = incarnation;
@@ -87,8 +93,7 @@ static bool sci_peer_reach(struct sci_peer *peer)
 	if (ret == -EPROTO)
 		sci_peer_break(peer, "has no message ring of our kind");
 	else if (ret == -ENOSPC)
-		dev_warn_ratelimited(&peer->sd->pdev->dev,
-				     "node %u: the host has no room to map its ring\n", peer->node);
+		sci_peer_retry(peer->sd, peer->node, "the host has no room to map its ring");
 	if (ret)
 		return false;
 	sci_ring_hello(peer);
@@ -113,9 +118,14 @@ static void sci_peer_advance(struct sci_peer *peer)
 	}
 	if (peer->state == SCI_PEER_CONNECTING && peer->peer_session &&
 	    session == sci_ring_expected(peer)) {
-		peer->state = SCI_PEER_UP;
+		/* The agent may send before it returns. */
 		sci_ring_up(peer);
-		rsmka_peer_up(peer->sd->controller, peer->node, peer->incarnation);
+		if (rsmka_peer_up(peer->sd->controller, peer->node, peer->incarnation)) {
+			sci_ring_down(peer);
+			sci_peer_retry(peer->sd, peer->node, "no memory for the path");
+			return;
+		}
+		peer->state = SCI_PEER_UP;
 	}
 }
 
@@ -182,8 +192,10 @@ static void sci_peer_event(struct sci_device *sd, u32 node)
 	if (!up && !sd->peers[node])
 		return;
 	peer = sci_peer_get(sd, node);
-	if (!peer)
+	if (!peer) {
+		sci_peer_retry(sd, node, "no memory for its state");
 		return;
+	}
 	if (!up || changes != peer->changes)
 		sci_peer_down(peer);
 	peer->changes = changes;
@@ -197,7 +209,7 @@ static void sci_peer_event(struct sci_device *sd, u32 node)
 
 static void sci_peer_work(struct work_struct *work)
 {
-	struct sci_device *sd = container_of(work, struct sci_device, peer_work);
+	struct sci_device *sd = container_of(to_delayed_work(work), struct sci_device, peer_work);
 	u32 node;
 
 	for_each_set_bit(node, sd->events, SCI_NODES) {
@@ -214,6 +226,7 @@ static void sci_peer_exit(void *data)
 	struct sci_device *sd = data;
 	u32 node;
 
+	cancel_delayed_work_sync(&sd->peer_work);
 	destroy_workqueue(sd->wq);
 	for (node = 0; node < SCI_NODES; node++) {
 		if (sd->peers[node])
@@ -228,7 +241,7 @@ static void sci_peer_exit(void *data)
  */
 int sci_peer_init(struct sci_device *sd)
 {
-	INIT_WORK(&sd->peer_work, sci_peer_work);
+	INIT_DELAYED_WORK(&sd->peer_work, sci_peer_work);
 	INIT_WORK(&sd->ring_work, sci_peer_ring_work);
 	sd->wq = alloc_ordered_workqueue("%s", 0, sd->name);
 	if (!sd->wq)
@@ -241,7 +254,7 @@ void sci_peer_start(struct sci_device *sd)
 {
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_ALL);
 	bitmap_fill(sd->events, SCI_NODES);
-	queue_work(sd->wq, &sd->peer_work);
+	mod_delayed_work(sd->wq, &sd->peer_work, 0);
 }
 
 /* On return all peers are down for the agent, and no event will come. */
@@ -250,6 +263,6 @@ void sci_peer_stop(struct sci_device *sd)
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
 	WRITE_ONCE(sd->stopping, true);
 	bitmap_fill(sd->events, SCI_NODES);
-	queue_work(sd->wq, &sd->peer_work);
+	mod_delayed_work(sd->wq, &sd->peer_work, 0);
 	flush_workqueue(sd->wq);
 }

@@ -142,7 +142,7 @@ struct sci_device {
 
 	struct rsmka_controller *controller;
 	struct workqueue_struct *wq;	/* ordered */
-	struct work_struct peer_work;	/* slots have changed: events */
+	struct delayed_work peer_work;	/* slots have changed: events */
 	struct work_struct ring_work;	/* a doorbell: rings */
 	DECLARE_BITMAP(events, SCI_NODES);	/* atomic: slots that have changed */
 	DECLARE_BITMAP(active, SCI_NODES);	/* peers that are not DOWN */
