@@ -15,6 +15,7 @@ INSUFFICIENT_RESOURCES = 31
 INTERRUPTED = 41
 HUNG_S = 2              # what the detector of hung tasks bears here
 HALTED_S = 3 * HUNG_S   # the time that passes is what is tested
+SEGMENTS = 600          # 512 work items of an unbound workqueue run at a time
 
 
 @contextlib.contextmanager
@@ -125,8 +126,40 @@ def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
     wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
 
 
+def a_close_by_the_kernel_holds_up_no_other(exporting, importing):
+    """One thread of the kernel closes what io_uring, or a lost message, held last."""
+    with Shell(importing) as i, exporting.spawn("leave", "close", "400530") as leaver:
+        leaver.expect("ready")
+        i.load(0, exporting.number, "400530", 4096)
+        with halted(importing):
+            leaver.feed("\n")
+            same(leaver.wait(), 0, f"status of leave ({leaver.err!r})")
+            wait_for(lambda: " remote 0 " in _exports(exporting)[0], 10,
+                     "segment that is being closed")
+            exporting.check("leave", "pipe")
+            same(len(_exports(exporting)), 1, "exports while their pages may be in use")
+        wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
+        i.fails("close 0", pairlib.CONN_ABORTED)
+
+
+def lost_segments_hold_up_no_terminal(exporting, importing):
+    """More of them than a workqueue runs at a time, all waiting for the peer."""
+    with exporting.spawn("leave", "lose", "400540", str(SEGMENTS)) as loser:
+        loser.expect("ready", 60)
+        with halted(importing):
+            loser.feed("\n")
+            loser.expect("lost", 60)
+            exporting.check("leave", "tty")
+            same(len(_exports(exporting)), SEGMENTS, "exports while their pages may be in use")
+        loser.feed("\n")
+        same(loser.wait(60), 0, f"status of leave ({loser.err!r})")
+    wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
+
+
 if __name__ == "__main__":
     pairlib.main(both_ways(
         connect_to_a_halted_node_can_be_interrupted,
         interrupted_connects_cost_nothing,
-        waiters_for_a_halted_importer_are_not_hung))
+        waiters_for_a_halted_importer_are_not_hung,
+        a_close_by_the_kernel_holds_up_no_other,
+        lost_segments_hold_up_no_terminal))
