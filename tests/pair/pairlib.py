@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 """What the pair tests share: rsmsh in a node, both directions, error numbers."""
+import contextlib
 import functools
+import os
 import pathlib
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
@@ -106,13 +109,24 @@ def path_is_active(shell, peer, controller="", deadline=60):
              f"active path {controller} from {shell.node.name} to {peer.name}")
 
 
-def both_ways(*tests):
-    """Each TEST(exporting node, importing node) as two tests of a lab."""
+@contextlib.contextmanager
+def halted(node):
+    """A machine that stands still."""
+    pid = node.process()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def both_ways(*tests, third=False):
+    """Each TEST(exporting node, importing node[, third node]) as two tests of a lab."""
     result = []
     for test in tests:
         for a, b in ((1, 2), (2, 1)):
             def run(lab, test=test, a=a, b=b):
-                test(lab.node(a), lab.node(b))
+                test(lab.node(a), lab.node(b), *([lab.node(3)] if third else []))
             functools.update_wrapper(run, test)
             run.__name__ = f"{test.__name__}_{a}_to_{b}"
             result.append(run)

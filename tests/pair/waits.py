@@ -3,12 +3,10 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Who waits for a node that stands still, and how that ends."""
 import contextlib
-import os
-import signal
 import time
 
 import pairlib
-from pairlib import Shell, both_ways, same, wait_for
+from pairlib import Shell, both_ways, halted, same, wait_for
 
 BAD_SEG_HNDL = 5
 INSUFFICIENT_RESOURCES = 31
@@ -16,17 +14,6 @@ INTERRUPTED = 41
 HUNG_S = 2              # what the detector of hung tasks bears here
 HALTED_S = 3 * HUNG_S   # the time that passes is what is tested
 SEGMENTS = 600          # 512 work items of an unbound workqueue run at a time
-
-
-@contextlib.contextmanager
-def halted(node):
-    """A machine that stands still."""
-    pid = node.process()["pid"]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
