@@ -11,7 +11,7 @@ import bisect
 import re
 import time
 
-from . import testlib
+from . import node as node_module, testlib
 
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 MIN_AGE = 5.5           # kmemleak reports nothing younger than 5 s
@@ -54,7 +54,7 @@ def unload(node):
     found = symbols(node)
 
     def gone():
-        return node.run("/usr/libexec/rsmlab-drivers", "unload")[0] == 0
+        return node.run(node_module.DRIVERS, "unload")[0] == 0
 
     testlib.wait_for(gone, 30, f"modules of {node.name} can be unloaded")
     return found

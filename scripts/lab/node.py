@@ -16,6 +16,8 @@ STDIN_PORTS = 6
 # Root may map the adapter's BARs beside the driver (iomem): for tools that probe it.
 # Firmware puts a window of up to 1 GiB below 4 GiB, where its MTRRs say uncached;
 # with nopat the kernel maps it write-back all the same, which is what it is.
+# In a node: load, unload or replace DIR the kernel modules
+DRIVERS = "/usr/libexec/rsmlab-drivers"
 CMDLINE = ("console=ttyS1 loglevel=8 panic=-1 oops=panic nokaslr mitigations=off "
            "tsc=reliable no_timer_check cryptomgr.notests audit=0 lsm= iomem=relaxed nopat")
 BOOT_DEADLINE = 120

@@ -139,6 +139,10 @@ class TestNode(node_module.Node):
                                  f"{(err or out).strip()[-600:]}")
         return out
 
+    def drivers(self, *argv):
+        """Load, unload or replace the kernel modules."""
+        return self.check(node_module.DRIVERS, *argv)
+
     def spawn(self, *argv):
         return Process(self, list(argv))
 
@@ -178,7 +182,9 @@ class TestLab(lab_module.Lab):
             return
         kern = kernel_name()
         lab_module.check_built(kern)
-        self.start(self.count, kern, **self.options)
+        # Standard output is for TAP.
+        with contextlib.redirect_stdout(sys.stderr):
+            self.start(self.count, kern, **self.options)
 
     def heal(self):
         """Start nodes again that the test before left dead."""
@@ -284,12 +290,9 @@ def main(tests, nodes=2, argv=None, **options):
     tests = [t for t in tests if not wanted or t.__name__ in wanted]
     signal.signal(signal.SIGTERM, _on_signal)
     signal.signal(signal.SIGHUP, _on_signal)
-    # Everything but TAP goes to stderr; TAP is what stdout is for.
-    tap, sys.stdout = sys.stdout, sys.stderr
     lab = TestLab(nodes, **options)
     try:
         lab.boot()
-        sys.stdout = tap
         closing = closing_checks() if nodes else []
         print(f"1..{len(tests) + len(closing)}", flush=True)
         verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]
@@ -299,7 +302,6 @@ def main(tests, nodes=2, argv=None, **options):
             verdicts.append(_run_one(i, name, check, lab))
         keep_counters(lab)
     except ui.Failure as e:
-        sys.stdout = tap
         print(f"Bail out! {str(e).splitlines()[0]}")
         _comment(str(e))
         sys.exit(1)

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import console, host, image, job, kernel, lab, prepare, qemu, ui
+from . import console, host, image, job, kernel, lab, node as node_module, prepare, qemu, ui
 
 
 def setup(args):
@@ -216,7 +216,7 @@ def _replace_modules(node, kern):
     for module in kernel.modules(kern):
         if module.exists():
             shutil.copy(module, tray)
-    state, _, err = job.run(node, ["/usr/libexec/rsmlab-drivers", "replace", "/host/modules"])
+    state, _, err = job.run(node, [node_module.DRIVERS, "replace", "/host/modules"])
     if state:
         ui.warn(f"{node.name}: {err.strip()}; see `rsmlab logs {node.number}`")
     return state == 0

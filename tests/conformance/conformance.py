@@ -25,7 +25,6 @@ import samples  # noqa: E402
 from lab import paths, testlib, ui  # noqa: E402
 
 REPORT = paths.LOGS / "conformance.txt"
-DRIVERS = "/usr/libexec/rsmlab-drivers"
 SMALL = ("max_segments=40", "max_exported_memory=10")
 
 
@@ -100,12 +99,12 @@ class Suite:
     def one_node(self, node, scope):
         """One scope of one node, with the limits as they are and with small ones."""
         self.program("run", scope, scope, node, node)
-        node.check(DRIVERS, "unload")
+        node.drivers("unload")
         node.check("modprobe", "rsm", *SMALL)
         node.check("modprobe", "sci")
         self.program("small", scope, scope, node, node)
-        node.check(DRIVERS, "unload")
-        node.check(DRIVERS, "load")
+        node.drivers("unload")
+        node.drivers("load")
 
     def one_node_scopes(self):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -122,11 +122,11 @@ class Host:
         self.undo.pop("crash", None)
 
     def do_unload(self):
-        self.peer.check("/usr/libexec/rsmlab-drivers", "unload")
+        self.peer.drivers("unload")
         self.undo["unload"] = "load"
 
     def do_load(self):
-        self.peer.check("/usr/libexec/rsmlab-drivers", "load")
+        self.peer.drivers("load")
         self.undo.pop("unload", None)
         wait_for_paths(self.node, self.peer)
 

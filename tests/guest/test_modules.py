@@ -9,15 +9,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
 from lab import testlib  # noqa: E402
 
-DRIVERS = "/usr/libexec/rsmlab-drivers"
 QUICK = "guest-barriers"    # a program that uses most of the agent
 
 
 def modules_load_and_unload_again_and_again(lab):
     node = lab.node(1)
     for _ in range(20):
-        node.check("sh", DRIVERS, "unload")
-        node.check("sh", DRIVERS, "load")
+        node.drivers("unload")
+        node.drivers("load")
     node.check(QUICK, "loopback")
     node.check(QUICK, "sci0")
 
@@ -26,8 +25,8 @@ def unloading_right_after_use_leaves_nothing(lab):
     node = lab.node(1)
     for _ in range(3):
         node.check(QUICK, "sci0")
-        node.check("sh", DRIVERS, "unload")
-        node.check("sh", DRIVERS, "load")
+        node.drivers("unload")
+        node.drivers("load")
 
 
 def agent_works_without_an_adapter(lab):
@@ -50,43 +49,43 @@ def open_segments_hold_the_agent(lab):
                 raise AssertionError(f"{module} was unloaded: {err}")
         exporter.signal("KILL")
         exporter.wait()
-    node.check("sh", DRIVERS, "unload")
-    node.check("sh", DRIVERS, "load")
+    node.drivers("unload")
+    node.drivers("load")
 
 
 def without_the_agent_there_is_no_controller(lab):
     node = lab.node(1)
-    node.check("sh", DRIVERS, "unload")
+    node.drivers("unload")
     try:
         status, out, err = node.run("rsmtest", "-e")
         if status != 1 or "Unable to get controller 4" not in err:
             raise AssertionError(f"status {status}: {out}{err}")
     finally:
-        node.check("sh", DRIVERS, "load")
+        node.drivers("load")
 
 
 def limits_of_the_agent_hold(lab):
     node = lab.node(1)
-    node.check("sh", DRIVERS, "unload")
+    node.drivers("unload")
     try:
         node.check("modprobe", "rsm", "max_segments=20", "max_exported_memory=10")
         node.check("guest-limits", "loopback")
     finally:
-        node.check("sh", DRIVERS, "unload")
-        node.check("sh", DRIVERS, "load")
+        node.drivers("unload")
+        node.drivers("load")
 
 
 def bad_parameters_are_refused(lab):
     node = lab.node(1)
-    node.check("sh", DRIVERS, "unload")
+    node.drivers("unload")
     try:
         for parameter in ("max_segments=0", "max_segments=65536", "max_exported_memory=101"):
             status, _, _ = node.run("modprobe", "rsm", parameter)
             if not status:
                 raise AssertionError(f"{parameter} was accepted")
     finally:
-        node.check("sh", DRIVERS, "unload")
-        node.check("sh", DRIVERS, "load")
+        node.drivers("unload")
+        node.drivers("load")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
 from lab import testlib  # noqa: E402
 
-DRIVERS = "/usr/libexec/rsmlab-drivers"
 PARTS = {
     "-a": {"agent"},
     "-c": {"controllers"},
@@ -106,13 +105,13 @@ def a_full_output_is_an_error(lab):
 
 def without_the_agent_it_says_so(lab):
     node = lab.node(1)
-    node.check("sh", DRIVERS, "unload")
+    node.drivers("unload")
     try:
         status, out, err = node.run("rsmstat")
         same((status, out), (1, ""), "status and output")
         same("/dev/rsm" in err, True, f"message {err!r}")
     finally:
-        node.check("sh", DRIVERS, "load")
+        node.drivers("load")
 
 
 def without_an_adapter_there_is_loopback(lab):

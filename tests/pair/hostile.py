@@ -17,7 +17,6 @@ import pairlib
 from pairlib import (REMOTE_NODE_UNREACHABLE, Shell, both_ways, halted, path_is_active, same,
                      wait_for)
 
-DRIVERS = "/usr/libexec/rsmlab-drivers"
 
 # guest-driver/sci/ring.h
 MAGIC = struct.pack("<II", 0x676e7253, 1)
@@ -143,8 +142,8 @@ def _broken(victim, hostile):
 
 def _repent(victim, hostile):
     """A new incarnation of the adapter is another peer."""
-    hostile.check("sh", DRIVERS, "unload")
-    hostile.check("sh", DRIVERS, "load")
+    hostile.drivers("unload")
+    hostile.drivers("load")
     with Shell(victim) as v, Shell(hostile) as h:
         path_is_active(v, hostile)
         path_is_active(h, victim)

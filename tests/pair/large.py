@@ -12,7 +12,6 @@ from pairlib import Shell, same, testlib
 
 BAD_LENGTH = 20
 INSUFFICIENT_RESOURCES = 31
-DRIVERS = "/usr/libexec/rsmlab-drivers"
 GIB = 1 << 30
 SIZE = 9 * GIB // 4
 # Of a node; the debug kernel keeps more than a quarter of it for itself.
@@ -68,7 +67,7 @@ def _inbound(node):
 def sci_address_space_runs_out_and_comes_back(lab):
     """Less of it than memory: what does not fit is not published, and later can be."""
     exporting, importing = lab.node(1), lab.node(2)
-    exporting.check("sh", DRIVERS, "unload")
+    exporting.drivers("unload")
     try:
         exporting.check("modprobe", "sci", "export_space=1024")
         pairlib.paths_are_active(lab)
@@ -95,8 +94,8 @@ def sci_address_space_runs_out_and_comes_back(lab):
             e.process.close_input()
             same(e.process.wait(SECONDS), 0, "status of rsmsh")
     finally:
-        exporting.check("sh", DRIVERS, "unload")
-        exporting.check("sh", DRIVERS, "load")
+        exporting.drivers("unload")
+        exporting.drivers("load")
 
 
 def _direction(a, b):

@@ -174,8 +174,8 @@ def a_link_stays_down_through_reload_and_restart(changing, staying):
     with Shell(staying) as s:
         with link_down(staying, changing):
             _path_goes(s, changing)
-            changing.check("/usr/libexec/rsmlab-drivers", "unload")
-            changing.check("/usr/libexec/rsmlab-drivers", "load")
+            changing.drivers("unload")
+            changing.drivers("load")
             same(_link(changing, staying), "down", "link after the driver was loaded again")
             changing.kill()
             wait_for(lambda: _link(staying, changing) == "absent", 20, "absence of the node")

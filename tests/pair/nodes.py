@@ -103,10 +103,10 @@ def drivers_unloaded_and_loaded(changing, staying):
             if status == 0:
                 raise AssertionError("rsm.ko was unloaded under an open segment")
             c.ok("destroy 0")
-        changing.check("/usr/libexec/rsmlab-drivers", "unload")
+        changing.drivers("unload")
         wait_for(lambda: s.path(changing.number) != PATH_ACTIVE, 10, "path that is not active")
         same(_aborted(s, 0), True, "connection to the unloaded driver is aborted")
-        changing.check("/usr/libexec/rsmlab-drivers", "load")
+        changing.drivers("load")
         _wait_active(s, changing)
         same(_aborted(s, 0), True, "the connection stays aborted")
         _talk(changing, staying, "400211")
@@ -142,7 +142,7 @@ def drivers_replaced_as_by_reload(changing, staying):
     tray.mkdir(exist_ok=True)
     changing.check("sh", "-c", "cp /lib/modules/$(uname -r)/rsm.ko "
                    "/lib/modules/$(uname -r)/sci.ko /host/modules/")
-    changing.check("/usr/libexec/rsmlab-drivers", "replace", "/host/modules")
+    changing.drivers("replace", "/host/modules")
     with Shell(staying) as s:
         _wait_active(s, changing)
     _talk(changing, staying, "400230")
