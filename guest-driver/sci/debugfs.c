@@ -77,8 +77,9 @@ static int sci_peers_show(struct seq_file *m, void *unused)
 			seq_puts(m, " none\n");
 		else
 			seq_printf(m, " %s%s %u/%u %u %u\n", states[READ_ONCE(peer->state)],
-				   READ_ONCE(peer->broken) ? " (broken)" : "", peer->session,
-				   peer->peer_session, peer->tx.producer, peer->consumer);
+				   peer->broken && peer->broken == peer->incarnation ?
+				   " (broken)" : "", peer->session, peer->peer_session,
+				   peer->tx.producer, peer->consumer);
 	}
 	return 0;
 }
