@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 """What runs out between two nodes, and comes back whole."""
+import contextlib
+
 import pairlib
-from pairlib import Shell, both_ways, same, wait_for
+from lab import leaks
+from pairlib import Shell, both_ways, path_is_active, same, testlib, wait_for
 
 INSUFFICIENT_RESOURCES = 31
 WINDOW_MIB = 16         # 15 of them for imports
@@ -61,7 +64,55 @@ def many_imports_of_one_segment_take_the_space_of_one(exporting, importing):
         same(i.ok("get 0 0"), "9", "word through another handle")
 
 
+# Those that may wait for memory fail as well, in every thread, without a call trace.
+FAIL = """cd /sys/kernel/debug/{kind} && echo {start:#x} >require-start && echo {end:#x} >require-end &&
+echo N >ignore-gfp-wait && echo N >task-filter && echo 0 >verbose && echo 1 >interval &&
+if [ -e min-order ]; then echo 0 >min-order; fi && echo {times} >times && echo 100 >probability"""
+
+
+@contextlib.contextmanager
+def _failing(node, kind, module, times):
+    """The next allocations of this kind below functions of a module fail."""
+    known = [at for at, name in leaks.symbols(node) if name.endswith(f"[{module}]")]
+    node.check("sh", "-c", FAIL.format(kind=kind, start=min(known), end=max(known) + 1,
+                                       times=times))
+    try:
+        yield
+    finally:
+        node.check("sh", "-c", f"echo 0 >/sys/kernel/debug/{kind}/probability")
+
+
+def peers_are_tried_again_when_there_is_memory(exporting, importing):
+    """What a node needs for a peer fails twice each: its state, the path, ring and leaf."""
+    if exporting.run("test", "-e", "/sys/kernel/debug/failslab/require-start")[0]:
+        raise testlib.Skip("the kernel cannot let allocations of a module fail")
+    for kind, module, what in (("failslab", "sci", "its state"), ("failslab", "rsm", "the path"),
+                               ("fail_page_alloc", "sci", "its ring")):
+        exporting.take_link(None, False)
+        try:
+            # Without that it has all from before.
+            exporting.drivers("unload")
+            exporting.drivers("load")
+            before = exporting.dmesg().count("trying again")
+            with _failing(exporting, kind, module, 2):
+                exporting.take_link(None, True)
+                wait_for(lambda: exporting.dmesg().count("trying again") == before + 2, 20,
+                         f"two attempts without memory for {what}")
+        finally:
+            exporting.take_link(None, True)
+        same(exporting.dmesg().count(f"no memory for {what}; trying again") > 0, True,
+             f"whether memory for {what} was missing")
+        with Shell(exporting) as e, Shell(importing) as i:
+            path_is_active(e, importing)
+            path_is_active(i, exporting)
+            e.publish(0, "400620")
+            i.load(0, exporting.number, "400620")
+            i.ok("set 0 0 4")
+            same(e.ok("get 0 0"), "4", f"word after memory for {what} was missing")
+
+
 if __name__ == "__main__":
     pairlib.main(both_ways(
         window_space_runs_out_and_comes_back,
-        many_imports_of_one_segment_take_the_space_of_one), window=WINDOW_MIB)
+        many_imports_of_one_segment_take_the_space_of_one,
+        peers_are_tried_again_when_there_is_memory), window=WINDOW_MIB)
