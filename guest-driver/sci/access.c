@@ -42,14 +42,15 @@ static int sci_access_find(struct sci_device *sd, const struct sci_access_row *r
 }
 
 /* The row of the ring into which @node writes. */
-u16 sci_access_ring(struct sci_device *sd, u32 node)
+u16 sci_access_ring(struct sci_inbound *in, u32 node)
 {
 	struct rsmka_access access = {};
 
+	lockdep_assert_held(&in->lock);
 	__set_bit(node, access.read);
 	__set_bit(node, access.write);
-	sci_access_fill(&sd->inbound.rows[node], &access);
-	sd->inbound.row_use[node].refs = 1;
+	sci_access_fill(&in->rows[node], &access);
+	in->row_use[node].refs = 1;
 	return node;
 }
 

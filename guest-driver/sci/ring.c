@@ -35,6 +35,7 @@ int sci_ring_publish(struct sci_peer *peer)
 {
 	struct sci_inbound *in = &peer->sd->inbound;
 	struct sci_ring *ring;
+	u16 row;
 	int ret;
 
 	if (peer->ring)
@@ -49,6 +50,7 @@ int sci_ring_publish(struct sci_peer *peer)
 
 	mutex_lock(&in->lock);
 	ret = sci_inbound_leaves(in, peer->node, 1);
+	row = sci_access_ring(in, peer->node);
 	mutex_unlock(&in->lock);
 	if (ret) {
 		free_page((unsigned long)ring);
@@ -56,8 +58,7 @@ int sci_ring_publish(struct sci_peer *peer)
 	}
 
 	peer->ring = ring;
-	sci_inbound_set(in, peer->node, virt_to_phys(ring), peer->sd->incarnation,
-			sci_access_ring(peer->sd, peer->node));
+	sci_inbound_set(in, peer->node, virt_to_phys(ring), peer->sd->incarnation, row);
 	return 0;
 }
 

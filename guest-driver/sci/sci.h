@@ -182,7 +182,7 @@ void sci_import_unmap(void *adapter, void *handle);
 bool sci_import_mapped(void *adapter, void *handle);
 
 /* access.c */
-u16 sci_access_ring(struct sci_device *sd, u32 node);
+u16 sci_access_ring(struct sci_inbound *in, u32 node);
 int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, bool wait);
 void sci_access_put(struct sci_device *sd, u16 row);
 

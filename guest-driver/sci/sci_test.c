@@ -183,8 +183,10 @@ static void exports_leave_the_ring_rows_alone(struct kunit *test)
 	struct rsmka_access access = {};
 	int i;
 
+	mutex_lock(&in->lock);
+	KUNIT_EXPECT_EQ(test, sci_access_ring(in, 70), 70);
+	mutex_unlock(&in->lock);
 	/* Alike, but a row of a ring is nobody else's. */
-	KUNIT_EXPECT_EQ(test, sci_access_ring(sd, 70), 70);
 	__set_bit(70, access.read);
 	__set_bit(70, access.write);
 	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), SCI_ACCESS_RINGS);
@@ -194,7 +196,9 @@ static void exports_leave_the_ring_rows_alone(struct kunit *test)
 		in->row_use[i].refs = 1;
 	__set_bit(7, access.read);
 	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, sci_access_ring(sd, 7), 7);
+	mutex_lock(&in->lock);
+	KUNIT_EXPECT_EQ(test, sci_access_ring(in, 7), 7);
+	mutex_unlock(&in->lock);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[7].read[0]), BIT(7));
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[7].write[0]), BIT(7));
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[70].write[1]), BIT(6));
