@@ -197,7 +197,8 @@ static int rsmka_release(struct inode *inode, struct file *file)
 {
 	struct rsmka_segment *seg = file->private_data;
 
-	if (seg && current->flags & PF_KTHREAD)
+	/* An import waits for nobody. */
+	if (seg && seg->export && current->flags & PF_KTHREAD)
 		rsmka_segment_close_later(seg);
 	else if (seg)
 		rsmka_segment_close(seg);
