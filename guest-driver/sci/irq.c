@@ -44,7 +44,7 @@ static void sci_irq_peers(struct sci_device *sd)
 		for_each_set_bit(bit, &word, 32)
 			set_bit(i * 32 + bit, sd->events);
 	}
-	mod_delayed_work(sd->wq, &sd->peer_work, 0);
+	queue_work(sd->wq, &sd->peer_work);
 }
 
 static irqreturn_t sci_irq_status(int irq, void *data)

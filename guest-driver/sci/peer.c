@@ -30,7 +30,7 @@ static void sci_peer_retry(struct sci_device *sd, u32 node, const char *why)
 {
 	dev_warn_ratelimited(&sd->pdev->dev, "node %u: %s; trying again\n", node, why);
 	set_bit(node, sd->events);
-	queue_delayed_work(sd->wq, &sd->peer_work, SCI_PEER_RETRY);
+	schedule_delayed_work(&sd->retry, SCI_PEER_RETRY);
 }
 
 static void sci_peer_disconnect(struct sci_peer *peer)
@@ -126,6 +126,8 @@ static void sci_peer_advance(struct sci_peer *peer)
 			return;
 		}
 		peer->state = SCI_PEER_UP;
+		/* What the peer has sent meanwhile, to a doorbell that was of no use. */
+		queue_work(peer->sd->wq, &peer->sd->ring_work);
 	}
 }
 
@@ -187,7 +189,8 @@ static void sci_peer_event(struct sci_device *sd, u32 node)
 	/* The adapter writes `changes` after the others; what comes later is another event. */
 	smp_rmb();
 	incarnation = le32_to_cpu(READ_ONCE(slot->incarnation));
-	up = le32_to_cpu(READ_ONCE(slot->link)) == SCI_LINK_UP && incarnation && !sd->stopping;
+	up = le32_to_cpu(READ_ONCE(slot->link)) == SCI_LINK_UP && incarnation &&
+	     READ_ONCE(sd->running);
 
 	if (!up && !sd->peers[node])
 		return;
@@ -209,7 +212,7 @@ static void sci_peer_event(struct sci_device *sd, u32 node)
 
 static void sci_peer_work(struct work_struct *work)
 {
-	struct sci_device *sd = container_of(to_delayed_work(work), struct sci_device, peer_work);
+	struct sci_device *sd = container_of(work, struct sci_device, peer_work);
 	u32 node;
 
 	for_each_set_bit(node, sd->events, SCI_NODES) {
@@ -221,12 +224,24 @@ static void sci_peer_work(struct work_struct *work)
 	}
 }
 
+/*
+ * peer_work itself is never delayed: who changes the time of queued work moves it
+ * behind those who wait for it.
+ */
+static void sci_peer_retry_work(struct work_struct *work)
+{
+	struct sci_device *sd = container_of(to_delayed_work(work), struct sci_device, retry);
+
+	queue_work(sd->wq, &sd->peer_work);
+}
+
 static void sci_peer_exit(void *data)
 {
 	struct sci_device *sd = data;
 	u32 node;
 
-	cancel_delayed_work_sync(&sd->peer_work);
+	/* Armed while running only. */
+	cancel_delayed_work_sync(&sd->retry);
 	destroy_workqueue(sd->wq);
 	for (node = 0; node < SCI_NODES; node++) {
 		if (sd->peers[node])
@@ -241,7 +256,8 @@ static void sci_peer_exit(void *data)
  */
 int sci_peer_init(struct sci_device *sd)
 {
-	INIT_DELAYED_WORK(&sd->peer_work, sci_peer_work);
+	INIT_WORK(&sd->peer_work, sci_peer_work);
+	INIT_DELAYED_WORK(&sd->retry, sci_peer_retry_work);
 	INIT_WORK(&sd->ring_work, sci_peer_ring_work);
 	sd->wq = alloc_ordered_workqueue("%s", 0, sd->name);
 	if (!sd->wq)
@@ -252,17 +268,18 @@ int sci_peer_init(struct sci_device *sd)
 /* With the agent registered: from here on it hears of peers. */
 void sci_peer_start(struct sci_device *sd)
 {
+	WRITE_ONCE(sd->running, true);
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_ALL);
 	bitmap_fill(sd->events, SCI_NODES);
-	mod_delayed_work(sd->wq, &sd->peer_work, 0);
+	queue_work(sd->wq, &sd->peer_work);
 }
 
 /* On return all peers are down for the agent, and no event will come. */
 void sci_peer_stop(struct sci_device *sd)
 {
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
-	WRITE_ONCE(sd->stopping, true);
+	WRITE_ONCE(sd->running, false);
 	bitmap_fill(sd->events, SCI_NODES);
-	mod_delayed_work(sd->wq, &sd->peer_work, 0);
+	queue_work(sd->wq, &sd->peer_work);
 	flush_workqueue(sd->wq);
 }

@@ -142,12 +142,13 @@ struct sci_device {
 
 	struct rsmka_controller *controller;
 	struct workqueue_struct *wq;	/* ordered */
-	struct delayed_work peer_work;	/* slots have changed: events */
+	struct work_struct peer_work;	/* slots have changed: events */
 	struct work_struct ring_work;	/* a doorbell: rings */
+	struct delayed_work retry;	/* queues peer_work */
 	DECLARE_BITMAP(events, SCI_NODES);	/* atomic: slots that have changed */
 	DECLARE_BITMAP(active, SCI_NODES);	/* peers that are not DOWN */
 	struct sci_peer *peers[SCI_NODES];	/* once set, constant until teardown */
-	bool stopping;		/* all peers go down and stay so */
+	bool running;		/* the agent hears of peers; otherwise all of them are down */
 
 	struct dentry *debugfs;
 };
