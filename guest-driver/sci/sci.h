@@ -148,7 +148,8 @@ struct sci_device {
 	DECLARE_BITMAP(events, SCI_NODES);	/* atomic: slots that have changed */
 	DECLARE_BITMAP(active, SCI_NODES);	/* peers that are not DOWN */
 	struct sci_peer *peers[SCI_NODES];	/* once set, constant until teardown */
-	bool running;		/* the agent hears of peers; otherwise all of them are down */
+	/* Between start and stop, which write it: otherwise no peer comes up. */
+	bool running;
 
 	struct dentry *debugfs;
 };

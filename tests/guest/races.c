@@ -146,7 +146,7 @@ static int published_in_the_end(rsm_memseg_export_handle_t export)
 	return error;
 }
 
-static void memory_that_goes_while_it_is_exported_is_missed(void)
+static void memory_that_goes_while_it_is_exported_is_noticed(void)
 {
 	rsm_memseg_export_handle_t export;
 	unsigned int round;
@@ -197,7 +197,7 @@ static void *forget_much(void *argument)
 	return NULL;
 }
 
-static void memory_forgotten_right_after_the_export_is_missed(void)
+static void memory_forgotten_right_after_the_export_is_noticed(void)
 {
 	rsm_memseg_export_handle_t export, part;
 	pthread_t thread;
@@ -225,7 +225,7 @@ static void memory_forgotten_right_after_the_export_is_missed(void)
 }
 
 /* The agent looks at it because of mprotect(), in the middle of what follows. */
-static void memory_forgotten_while_it_is_looked_at_is_missed(void)
+static void memory_forgotten_while_it_is_looked_at_is_noticed(void)
 {
 	rsm_memseg_export_handle_t export;
 	unsigned int round;
@@ -247,9 +247,9 @@ static void memory_forgotten_while_it_is_looked_at_is_missed(void)
 
 static const struct test tests[] = {
 	TEST(mappings_while_it_connects_do_no_harm),
-	TEST(memory_that_goes_while_it_is_exported_is_missed),
-	TEST(memory_forgotten_right_after_the_export_is_missed),
-	TEST(memory_forgotten_while_it_is_looked_at_is_missed),
+	TEST(memory_that_goes_while_it_is_exported_is_noticed),
+	TEST(memory_forgotten_right_after_the_export_is_noticed),
+	TEST(memory_forgotten_while_it_is_looked_at_is_noticed),
 };
 
 int main(int argc, char *argv[])
