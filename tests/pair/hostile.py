@@ -15,8 +15,7 @@ import struct
 
 import pairlib
 from pairlib import (REMOTE_NODE_UNREACHABLE, Shell, both_ways, halted, path_is_active, same,
-                     wait_for)
-
+                     talk, wait_for)
 
 # guest-driver/sci/ring.h
 MAGIC = struct.pack("<II", 0x676e7253, 1)
@@ -149,14 +148,9 @@ def _repent(victim, hostile):
         path_is_active(h, victim)
 
 
-def _talk(exporting, importing):
-    with Shell(exporting) as e, Shell(importing) as i:
-        e.publish(0, "400700")
-        i.load(0, exporting.number, "400700")
-        i.ok("set 0 0 7")
-        i.ok("post 0")
-        e.ok("wait 0 20000")
-        same(e.ok("get 0 0"), "7", f"word of {importing.name}")
+def _they_talk(victim, hostile):
+    with Shell(victim) as v, Shell(hostile) as h:
+        talk(v, h, 0, "400700")
 
 
 def nonsense_stops_no_sender(victim, hostile, _other):
@@ -170,7 +164,7 @@ def nonsense_stops_no_sender(victim, hostile, _other):
         same(v.ask("post 0")[0], REMOTE_NODE_UNREACHABLE, "error of the post")
         same(v.ask("post 0")[0], REMOTE_NODE_UNREACHABLE, "error of the second one")
     _repent(victim, hostile)
-    _talk(victim, hostile)
+    _they_talk(victim, hostile)
 
 
 VIOLATIONS = {
@@ -202,7 +196,7 @@ def violations_end_the_connection_and_nothing_else(victim, hostile, other):
             wait_for(lambda: h.ask(f"connect 1 {victim.number} 400703")[0] != 0, 10,
                      f"refusal after {what}")
         _repent(victim, hostile)
-    _talk(victim, hostile)
+    _they_talk(victim, hostile)
 
 
 def a_ring_of_another_kind_is_left_alone(victim, hostile, _other):
@@ -213,7 +207,7 @@ def a_ring_of_another_kind_is_left_alone(victim, hostile, _other):
         victim.take_link(hostile.number, True)
         wait_for(lambda: _broken(victim, hostile), 20, "peer without a ring")
     _repent(victim, hostile)
-    _talk(victim, hostile)
+    _they_talk(victim, hostile)
 
 
 def _message(rng, sessions, types):
@@ -256,7 +250,7 @@ def any_message_is_survived(victim, hostile, other):
                 o.ok("close 0")
                 same(v.ok("get 0 0"), "6", "word of another node")
         _repent(victim, hostile)
-    _talk(victim, hostile)
+    _they_talk(victim, hostile)
 
 
 if __name__ == "__main__":

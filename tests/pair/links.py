@@ -10,7 +10,7 @@ import signal
 
 import pairlib
 from pairlib import (BARRIER_FAILURE, CONN_ABORTED, PATH_ACTIVE, REMOTE_NODE_UNREACHABLE, Shell,
-                     both_ways, path_is_active, same, wait_for)
+                     both_ways, path_is_active, same, talk, wait_for)
 
 FLAPS = 100
 
@@ -47,17 +47,6 @@ def _path_goes(shell, peer):
              f"end of the path from {shell.node.name} to {peer.name}")
 
 
-def _talk(e, i, slot, segment_id):
-    """A new segment of E carries a word and an event of I."""
-    e.publish(slot, segment_id)
-    i.load(slot, e.node.number, segment_id)
-    i.ok(f"set {slot} 8 77")
-    i.ok(f"close {slot}")
-    same(e.ok(f"get {slot} 8"), "77", f"word from {i.node.name} to {e.node.name}")
-    i.ok(f"post {slot}")
-    e.ok(f"wait {slot} 20000")
-
-
 def link_down_aborts_and_link_up_recovers(exporting, importing):
     for taker in (exporting, importing):
         with Shell(exporting) as e, Shell(importing) as i:
@@ -87,8 +76,8 @@ def link_down_aborts_and_link_up_recovers(exporting, importing):
             e.ok("wait 0 20000")
             i.load(1, exporting.number, "400700")
             i.ok("close 1")
-            _talk(e, i, 2, "400702")
-            _talk(i, e, 3, "400703")
+            talk(e, i, 2, "400702")
+            talk(i, e, 3, "400703")
             for line in ("fini 0", "unmap 0", "disconnect 0"):
                 i.ok(line)
 
@@ -187,8 +176,8 @@ def a_link_stays_down_through_reload_and_restart(changing, staying):
         path_is_active(s, changing)
         with Shell(changing) as c:
             path_is_active(c, staying)
-            _talk(c, s, 0, "400750")
-            _talk(s, c, 1, "400751")
+            talk(c, s, 0, "400750")
+            talk(s, c, 1, "400751")
 
 
 def _in_use(node):
@@ -242,8 +231,8 @@ def spans_that_close_have_stored_while_links_flap(lab):
             same(counts["violations"], 0, f"wrong words at {node.name}")
             if counts["claims"] < FLAPS or counts["ends"] < FLAPS / 4:
                 raise AssertionError(f"too little was checked: {counts}")
-        _talk(*shells, 0, "400768")
-        _talk(*reversed(shells), 1, "400769")
+        talk(*shells, 0, "400768")
+        talk(*reversed(shells), 1, "400769")
     wait_for(lambda: (_in_use(one), _in_use(two)) == before, 20,
              f"window and SCI pages as before ({before})")
 

@@ -109,6 +109,17 @@ def path_is_active(shell, peer, controller="", deadline=60):
              f"active path {controller} from {shell.node.name} to {peer.name}")
 
 
+def talk(e, i, slot, segment_id):
+    """A new segment of E carries a word and an event of I."""
+    e.publish(slot, segment_id)
+    i.load(slot, e.node.number, segment_id)
+    i.ok(f"set {slot} 8 77")
+    i.ok(f"close {slot}")
+    same(e.ok(f"get {slot} 8"), "77", f"word from {i.node.name} to {e.node.name}")
+    i.ok(f"post {slot}")
+    e.ok(f"wait {slot} 20000")
+
+
 @contextlib.contextmanager
 def halted(node):
     """A machine that stands still."""
