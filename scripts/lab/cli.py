@@ -47,21 +47,32 @@ def _source_option(sub):
                           "or Debian's package of a suite (default: debian:trixie)")
 
 
+def _qemu_option(sub):
+    sub.add_argument("--qemu", metavar="debian|tree|PATH",
+                     help="which QEMU: Debian's with the device as a module (default), built "
+                          "from source with the device in it, or another one of a version that a "
+                          "module was built for")
+
+
 def _build_verbs(add):
     s = _verb(add, "setup", verbs.setup, "install and download what building needs")
     _source_option(s)
     _kernel_option(s)
+    _qemu_option(s)
     s.add_argument("--upgrade", action="store_true", help="look for newer versions of all parts")
     s = _verb(add, "build", verbs.build, "build all or one part, and the SDK in build/sdk")
     s.add_argument("part", nargs="?", default="all",
-                   choices=["qemu", "modules", "host", "image", "all"])
+                   choices=["device", "modules", "host", "image", "all"])
     _source_option(s)
+    _qemu_option(s)
     _kernel_option(s)
     s = _verb(add, "demo", demo.main, "set up, build, boot two nodes and pass ten messages")
+    _qemu_option(s)
     _kernel_option(s)
     s = _verb(add, "test", testrun.main, "build all and run the tests")
     s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",
                    help=f"only this suite (repeatable): {', '.join(testrun.SUITES)}")
+    _qemu_option(s)
     _kernel_option(s)
     s = _verb(add, "build-matrix", matrix.main,
               "compile the modules against the kernel headers of Debian's suites, run sparse "

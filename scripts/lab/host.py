@@ -5,11 +5,11 @@ import json
 import pathlib
 import shutil
 
-from . import apt, paths, steps, ui
+from . import apt, paths, qemuheaders, steps, ui
 
 GUEST_TESTS = tuple(paths.TOP / "tests" / suite
                     for suite in ("guest", "pair", "conformance", "model", "chaos"))
-SETUP = [f"--prefix={paths.SDK}", "--libdir=lib", "-Dpkgconfig.relocatable=true",
+SETUP = [f"--prefix={paths.SDK}", f"--pkg-config-path={paths.QEMU_HEADERS}", "--libdir=lib", "-Dpkgconfig.relocatable=true",
          *(["-Db_coverage=true"] if paths.COVERAGE else [])]
 STAMP = paths.flavoured("host-setup")
 
@@ -28,13 +28,25 @@ def fetch():
 
 
 def _setup():
-    key = steps.key_of(paths.TOP, paths.HOST, *SETUP)
+    key = steps.key_of(paths.TOP, paths.HOST, *SETUP, qemuheaders.key())
     if steps.done(STAMP, key) and (paths.HOST / "build.ninja").exists():
         return
     steps.forget(STAMP)
     shutil.rmtree(paths.HOST, ignore_errors=True)
     ui.run("host: configure", ["meson", "setup", *SETUP, paths.HOST, paths.TOP], "host-setup")
     steps.mark(STAMP, key)
+
+
+def build_device():
+    """Compile the device as a module for the QEMUs whose headers are there."""
+    with steps.locked(paths.flavoured("host")):
+        _setup()
+        ui.run("device: compile", ["ninja", "-j", paths.JOBS, *_modules()], "device",
+               cwd=paths.HOST)
+
+
+def _modules():
+    return [f"qemu-device/module/sci-qemu-{minor}.so" for minor in qemuheaders.minors()]
 
 
 def build():

@@ -11,7 +11,7 @@ import stat
 import tempfile
 import time
 
-from . import image, kernel, node, paths, proc, ui
+from . import image, kernel, node, paths, proc, qemu, ui
 
 RECORD = paths.BUILD / "lab.json"
 MAX_NODES = node.MAX_NODE_ID
@@ -130,9 +130,9 @@ def running():
 
 
 def check_built(kern):
-    for path in (paths.QEMU_BIN, image.initramfs(kern)):
-        if not path.exists():
-            raise ui.Failure(f"{path} is missing; run `rsmlab build`")
+    qemu.check()
+    if not image.initramfs(kern).exists():
+        raise ui.Failure(f"{image.initramfs(kern)} is missing; run `rsmlab build`")
     kernel.release(kern)
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from . import agent, image, kernel, paths, proc, ui
+from . import agent, image, kernel, paths, proc, qemu, ui
 
 STDIN_PORTS = 6
 # Quick and deterministic under TCG; a guest that oopses ends, so that it is seen.
@@ -71,9 +71,7 @@ class Node:
         return ["-chardev", f"socket,id={name},path={self.dir / name},server=on,wait=off{extra}"]
 
     def _argv(self, kern, memory, adapters, window, extra):
-        firmware = paths.FIRMWARE / "usr" / "share"
-        argv = [str(paths.QEMU_BIN), "-name", self.name, *_accel(),
-                "-L", str(firmware / "seabios"), "-L", str(firmware / "qemu"),
+        argv = [*qemu.command(), "-name", self.name, *_accel(),
                 "-machine", "pc,memory-backend=ram",
                 # With one possible vCPU TCG makes no real atomics, and those
                 # between nodes would lose updates.

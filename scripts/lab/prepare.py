@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-from . import debugkernel, host, image, kernel, paths, qemu, steps, ui
+from . import debugkernel, host, image, kernel, paths, qemu, qemusource, steps, ui
 
 # Named one by one, also where another brings them along. The kernel's objtool needs
 # libelf, whose package has a name of its own in each release but for the -dev one.
@@ -40,7 +40,7 @@ def _install(packages):
 
 
 def _forget_downloads(kern):
-    for name in ("qemu-src", "qemu-tools", "firmware", "guest-packages", "host-tools",
+    for name in ("qemu-src", "qemu-tools", "qemu-dist", "guest-packages", "host-tools",
                  f"kernel-{kern}", "linux-src"):
         steps.forget(name)
     for stamp in paths.STAMPS.glob("apt-*"):
@@ -55,7 +55,7 @@ def setup(kern, qemu_src=None, upgrade=False):
                          f"supported are Debian's {' and '.join(RELEASES)}")
     _install(PACKAGES + (debugkernel.PACKAGES if kern == kernel.DEBUG else []))
     if qemu_src:
-        qemu.set_origin(qemu_src)
+        qemusource.set_origin(qemu_src)
     if upgrade:
         _forget_downloads(kern)
     qemu.prepare()

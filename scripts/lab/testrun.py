@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import host, image, kernel, paths, prepare, qemu, tap, ui
+from . import host, image, kernel, paths, prepare, qemu, qemutree, tap, ui
 
 # Quick ones first: a broken tree is known within seconds.
 SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "kunit", "guest", "pair", "conformance", "model",
@@ -50,13 +50,9 @@ def _patience(suite, kern):
 
 
 def _run_suite(suite, kern, tally):
-    if suite == "qtest":
-        names = [name for name, _ in qemu.qtests()]
-        if names:
-            _meson("qtest", paths.QEMU / "pyvenv" / "bin" / "meson", paths.QEMU, names, tally,
-                   qemu.build_env())
-        else:
-            tally.add("skipped", "qtest")
+    if suite == "qtest" and qemu.choice() == qemu.TREE:
+        _meson("qtest", paths.QEMU / "pyvenv" / "bin" / "meson", paths.QEMU,
+               [name for name, _ in qemutree.qtests()], tally, qemutree.build_env())
         return
     report = paths.LOGS / f"{suite}.txt"
     report.unlink(missing_ok=True)
@@ -80,6 +76,9 @@ def _build(suites, kern):
 
 def main(args):
     suites = [s for s in SUITES if s in (args.suite or SUITES)]
+    # Test programs that meson starts read it.
+    os.environ["RSMLAB_QEMU"] = qemu.choice(args.qemu)
+    os.environ["RSMLAB_KERNEL"] = args.kernel
     tally = tap.Tally()
     try:
         _build(suites, args.kernel)
@@ -87,7 +86,6 @@ def main(args):
         ui.warn(str(e))
         tally.add("failed", "build")
         suites = []
-    os.environ["RSMLAB_KERNEL"] = args.kernel
     for suite in suites:
         try:
             _run_suite(suite, args.kernel, tally)

@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 
-from . import console, host, image, job, kernel, lab, node as node_module, prepare, qemu, ui
+from . import console, host, image, job, kernel, lab, node as node_module, prepare, qemu, \
+    qemusource, ui
 
 
 def setup(args):
@@ -31,7 +32,7 @@ def build_parts(part, kern):
 
 def build(args):
     if args.qemu_src:
-        qemu.set_origin(args.qemu_src)
+        qemusource.set_origin(args.qemu_src)
     if args.part == "all":
         prepare.setup(args.kernel)
     build_parts(args.part, args.kernel)
