@@ -75,20 +75,40 @@ static void scidev_set_link(Object *obj, bool value, Error **errp)
     scidev_links_set(s, value, s->links_down);
 }
 
-static void scidev_get_links_down(Object *obj, Visitor *v, const char *name,
-                                  void *opaque, Error **errp)
+static void scidev_visit_nodes(const unsigned long *nodes, Visitor *v,
+                               const char *name, Error **errp)
 {
-    SCIDev *s = SCIDEV(obj);
     uint16List *list = NULL;
     uint16List **tail = &list;
 
-    for (unsigned node = find_first_bit(s->links_down, SCI_NODES);
-         node < SCI_NODES;
-         node = find_next_bit(s->links_down, SCI_NODES, node + 1)) {
+    for (unsigned node = find_first_bit(nodes, SCI_NODES); node < SCI_NODES;
+         node = find_next_bit(nodes, SCI_NODES, node + 1)) {
         QAPI_LIST_APPEND(tail, node);
     }
     visit_type_uint16List(v, name, &list, errp);
     qapi_free_uint16List(list);
+}
+
+static void scidev_get_links_down(Object *obj, Visitor *v, const char *name,
+                                  void *opaque, Error **errp)
+{
+    scidev_visit_nodes(SCIDEV(obj)->links_down, v, name, errp);
+}
+
+/* Whose handshake with this node is complete, whatever their links are. */
+static void scidev_get_peers(Object *obj, Visitor *v, const char *name,
+                             void *opaque, Error **errp)
+{
+    SCIDev *s = SCIDEV(obj);
+    DECLARE_BITMAP(peers, SCI_NODES) = {};
+
+    for (unsigned node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
+        if (node != s->node_id && scidev_attached(s) &&
+            fabric_peer(s->fabric, node)) {
+            set_bit(node, peers);
+        }
+    }
+    scidev_visit_nodes(peers, v, name, errp);
 }
 
 static void scidev_set_links_down(Object *obj, Visitor *v, const char *name,
@@ -158,6 +178,10 @@ void scidev_link_class_init(ObjectClass *klass)
     object_class_property_set_description(
         klass, "links-down",
         "Nodes to which this node has taken the link down");
+    object_class_property_add(klass, "peers", "uint16List", scidev_get_peers,
+                              NULL, NULL, NULL);
+    object_class_property_set_description(
+        klass, "peers", "Nodes that the fabric has connected (read only)");
     object_class_property_add(klass, "inject-link-error", "uint16", NULL,
                               scidev_inject_link_error, NULL, NULL);
     object_class_property_set_description(

@@ -19,7 +19,7 @@ def setup(args):
 
 
 def build_parts(part, kern):
-    if part in ("qemu", "all"):
+    if part in ("device", "all"):
         qemu.build()
     if part in ("modules", "all"):
         kernel.build(kern)

@@ -225,22 +225,43 @@ static void a_link_that_stays_up_is_not_touched(void)
 	sci_cleanup();
 }
 
+/* A list of node ids as the digits of one number, three for each. */
+static unsigned int get_nodes(struct sci_node *n, const char *property)
+{
+	QDict *reply = qtest_qmp(n->qts, "{'execute': 'qom-get', 'arguments': "
+				 "{'path': '" SCI_PATH "', 'property': %s}}", property);
+	unsigned int sum = 0;
+	QListEntry *entry;
+
+	QLIST_FOREACH_ENTRY(qdict_get_qlist(reply, "return"), entry)
+		sum = sum * 1000 + qnum_get_int(qobject_to(QNum, qlist_entry_obj(entry)));
+	qobject_unref(reply);
+	return sum;
+}
+
+static void peers_are_the_nodes_that_are_there(void)
+{
+	struct pair p;
+
+	start_mapped(&p, 1);
+	g_assert_cmpuint(get_nodes(p.im, "peers"), ==, 1);
+	g_assert_cmpuint(get_nodes(p.ex, "peers"), ==, 2);
+	set_refused(p.im, "peers", "[3]", "peers");
+	set(p.im, "link", "false");
+	g_assert_cmpuint(get_nodes(p.im, "peers"), ==, 1);
+	sci_kill(p.ex);
+	p.ex = NULL;
+	while (get_nodes(p.im, "peers"))
+		g_usleep(1000);
+	sci_cleanup();
+}
+
 static void properties_read_back(void)
 {
 	struct sci_node *n = sci_start(1, NULL);
-	QDict *reply;
-	QList *list;
-	QListEntry *entry;
-	unsigned int sum = 0;
 
 	set(n, "links-down", "[255, 3, 3]");
-	reply = qtest_qmp(n->qts, "{'execute': 'qom-get', 'arguments': "
-			  "{'path': '" SCI_PATH "', 'property': 'links-down'}}");
-	list = qdict_get_qlist(reply, "return");
-	QLIST_FOREACH_ENTRY(list, entry)
-		sum = sum * 1000 + qnum_get_int(qobject_to(QNum, qlist_entry_obj(entry)));
-	g_assert_cmpuint(sum, ==, 3255);
-	qobject_unref(reply);
+	g_assert_cmpuint(get_nodes(n, "links-down"), ==, 3255);
 	set(n, "link", "false");
 	g_assert_false(qtest_qom_get_bool(n->qts, SCI_PATH, "link"));
 	set(n, "link", "true");
@@ -415,6 +436,7 @@ int main(int argc, char **argv)
 	ADD(a_link_is_up_only_if_both_say_so);
 	ADD(link_off_takes_all_down_and_keeps_the_list);
 	ADD(a_link_that_stays_up_is_not_touched);
+	ADD(peers_are_the_nodes_that_are_there);
 	ADD(properties_read_back);
 	ADD(bad_values_change_nothing);
 	ADD(a_node_starts_with_its_links_down);
