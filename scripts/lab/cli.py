@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from . import coverage, demo, kernel, matrix, paths, testrun, ui, verbs
+from . import coverage, demo, kernel, matrix, node, paths, power, status, testrun, transfer, ui, verbs
 
 DESCRIPTION = "Build, boot and test an emulated SCI interconnect."
 EPILOG = """\
@@ -16,6 +16,7 @@ from nothing to two nodes:
   rsmlab exec 1 -- uname -a      run a command in node 1
   rsmlab console 2               the serial console of node 2 (Ctrl-] leaves)
   rsmlab link 1 2 down           break the link between nodes 1 and 2
+  rsmlab kill 2                  node 2 dies; `rsmlab start 2` brings it back
   rsmlab reload                  rebuild the modules, replace them in the nodes
   rsmlab down                    end the nodes
 
@@ -23,6 +24,8 @@ environment:
   RSMLAB_BUILD   build tree (default: build/ of the source tree)
   RSMLAB_JOBS    parallel jobs (default: all CPUs)
   RSMLAB_ACCEL   tcg (default) or kvm
+  RSMLAB_LAB     name of the lab (default: default)
+  RSMLAB_QEMU    as --qemu
   RSMLAB_MIRROR  Debian mirror (default: the one this host uses)
 """
 
@@ -85,47 +88,116 @@ def _build_verbs(add):
                    help=f"only this suite (repeatable; default: {', '.join(coverage.SUITES)})")
 
 
-def _lab_verbs(add):
-    s = _verb(add, "up", verbs.up, "boot nodes and leave them running")
+def _lab_verb(add, name, func, text, **kwargs):
+    sub = _verb(add, name, func, text, **kwargs)
+    sub.add_argument("--lab", metavar="NAME",
+                     help="of which lab (default: RSMLAB_LAB, or `default`)")
+    return sub
+
+
+def _up_verb(add):
+    s = _lab_verb(add, "up", verbs.up, "boot nodes and leave them running")
     s.add_argument("-n", "--nodes", type=int, default=2, help="how many (default: 2)")
-    s.add_argument("--memory", type=int, metavar="MIB",
+    s.add_argument("--memory", type=_positive, metavar="MIB",
                    help="memory of a node (default: 256, with the debug kernel "
                         f"{kernel.memory(kernel.DEBUG)})")
+    s.add_argument("--cpus", type=_positive, default=1, metavar="N",
+                   help="processors of a node (default: 1)")
+    s.add_argument("--accel", choices=node.ACCELERATORS,
+                   help="how QEMU runs the guests (default: RSMLAB_ACCEL, or tcg)")
     s.add_argument("--window", type=int, default=0, metavar="MIB",
                    help="remote window of an adapter, a power of two (default: 256)")
     s.add_argument("--adapters", type=int, default=1, metavar="N",
                    help="adapters of each node, sci0 and on, each on a fabric of its own "
                         "(default: 1)")
+    s.add_argument("--overcommit", action="store_true",
+                   help="start them although memory may not be enough for all")
     s.add_argument("--qemu-arg", action="append", default=[], metavar="ARG",
-                   help="one more argument for QEMU (repeatable; --qemu-arg=-s)")
+                   help="one more argument for QEMU, where {node} is the number of the node "
+                        "(repeatable; --qemu-arg=-gdb --qemu-arg=tcp::123{node})")
+    _qemu_option(s)
     _kernel_option(s)
-    _verb(add, "down", verbs.down, "end all nodes and remove the run directory")
-    _verb(add, "status", verbs.status, "show nodes, node ids, processes and links")
-    s = _verb(add, "link", verbs.link, "take a node's end of a link up or down; a link is up "
-              "only if neither end has taken it down")
+
+
+def _node_verbs(add):
+    """Verbs for one node at a time."""
+    for name, func, text in (
+            ("kill", power.kill, "end a node as by a power cut; its files stay"),
+            ("start", power.start, "start a node that ended, with the options it had"),
+            ("reboot", power.reboot, "end a node and start it with what is built now"),
+            ("resume", power.resume, "let a paused node go on")):
+        s = _lab_verb(add, name, func, text)
+        s.add_argument("node", help="its number, or `all`")
+    s = _lab_verb(add, "pause", power.pause, "stop the processors of a node")
+    s.add_argument("node", help="its number, or `all`")
+    s.add_argument("--process", action="store_true",
+                   help="stop the whole process of QEMU, as on a host that hangs")
+    s = _lab_verb(add, "qmp", power.qmp, "give a command to a node's QEMU (QMP), print the answer")
+    s.add_argument("node", type=int)
+    s.add_argument("command", help="for example query-status")
+    s.add_argument("argument", nargs="*", metavar="NAME=VALUE",
+                   help="an argument of the command; or all of them as one JSON object")
+    s = _lab_verb(add, "link", verbs.link, "take a node's end of a link up or down; a link is up "
+                  "only if neither end has taken it down")
     s.add_argument("node", type=int, help="the node that does it")
     s.add_argument("peer", help="the node at the other end, or `all`")
     s.add_argument("state", choices=["up", "down"])
     s.add_argument("--adapter", type=int, default=0, metavar="K",
                    help="of which adapter, sciK (default: 0)")
-    s = _verb(add, "console", verbs.run_console,
-              "connect this terminal to a node's serial console; Ctrl-] leaves it")
+
+
+def _guest_verbs(add):
+    """Verbs that look into a node."""
+    s = _lab_verb(add, "console", verbs.run_console,
+                  "connect this terminal to a node's serial console; Ctrl-] leaves it")
     s.add_argument("node", type=int)
-    s = _verb(add, "logs", verbs.logs, "show a node's log")
+    s = _lab_verb(add, "logs", verbs.logs, "show a node's log")
     s.add_argument("node", type=int)
     s.add_argument("which", nargs="?", default="kernel", choices=["kernel", "console", "qemu"])
     s.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
-    s = _verb(add, "exec", verbs.execute, "run a command in a node: its streams, its exit status")
+    s = _lab_verb(add, "exec", verbs.execute,
+                  "run a command in a node: its streams, its exit status")
     s.add_argument("-n", "--no-stdin", action="store_true", help="do not pass standard input on")
     s.add_argument("node", type=int)
     s.add_argument("command", nargs=argparse.REMAINDER, metavar="[--] CMD ARG...")
-    s = _verb(add, "push", verbs.push, "copy files into a node")
+    s = _lab_verb(add, "push", transfer.push, "copy files into a node")
     s.add_argument("node", type=int)
     s.add_argument("file", nargs="+", metavar="FILE... [DEST/]",
                    help="files or directories; DEST/ is a directory in the node (default: /root/)")
-    s = _verb(add, "reload", verbs.reload,
-              "rebuild the modules and replace them in all running nodes")
+    s = _lab_verb(add, "pull", transfer.pull, "copy files out of a node")
+    s.add_argument("node", type=int)
+    s.add_argument("file", nargs="+", metavar="FILE... [DEST]",
+                   help="files or directories in the node; DEST is on the host (default: here)")
+
+
+def _lab_verbs(add):
+    _up_verb(add)
+    _lab_verb(add, "down", verbs.down, "end all nodes of a lab and remove its directory")
+    s = _lab_verb(add, "status", status.status, "show nodes, node ids, processes and links")
+    s.add_argument("--json", action="store_true", help="as JSON")
+    s.add_argument("--all", action="store_true", help="of all labs of this build tree")
+    _node_verbs(add)
+    _guest_verbs(add)
+    s = _lab_verb(add, "reload", verbs.reload,
+                  "rebuild the modules and replace them in all running nodes")
+    s.add_argument("--device", action="store_true",
+                   help="rebuild the device as well, and reboot the nodes with both")
     _kernel_option(s)
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _to_environment(args):
+    """Choices that hold for everything this run starts."""
+    for option, name in (("lab", "RSMLAB_LAB"), ("accel", "RSMLAB_ACCEL"),
+                         ("qemu", "RSMLAB_QEMU")):
+        if getattr(args, option, None):
+            os.environ[name] = getattr(args, option)
 
 
 def _on_signal(_signo, _frame):
@@ -142,6 +214,7 @@ def main(argv):
     for signo in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signo, _on_signal)
     try:
+        _to_environment(args)
         return args.func(args)
     except ui.Failure as e:
         print(f"rsmlab: {e}", file=sys.stderr)

@@ -23,7 +23,7 @@ _CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 def connection(node):
     """The console's socket; one user at a time."""
     with contextlib.ExitStack() as stack:
-        lock = stack.enter_context(open(f"{node.console}.lock", "a+", encoding="utf-8"))
+        lock = stack.enter_context(open(f"{node.socket('console')}.lock", "a+", encoding="utf-8"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,7 +35,7 @@ def connection(node):
         lock.flush()
         sock = stack.enter_context(socket.socket(socket.AF_UNIX))
         try:
-            sock.connect(str(node.console))
+            sock.connect(str(node.socket("console")))
         except OSError as e:
             raise ui.Failure(f"{node.name} has no console: {e.strerror}") from None
         yield sock

@@ -8,7 +8,7 @@ compares what rsmtest shows on node 1's console, line by line.
 import re
 import time
 
-from . import console, image, lab, prepare, ui, verbs
+from . import console, image, lab, node, prepare, ui, verbs
 
 # What a person might type, and what has tripped programs like this one.
 MESSAGES = [
@@ -85,7 +85,7 @@ def main(args):
         raise ui.Failure(f"the demo needs what is not built: {', '.join(missing)}")
     machines = lab.private()
     try:
-        machines.start(2, args.kernel)
+        machines.start(2, node.Options(args.kernel))
         _talk(*machines.nodes)
     finally:
         machines.remove()

@@ -70,7 +70,7 @@ class Job:
 
     def _open_port(self, source):
         for k in range(node_module.STDIN_PORTS):
-            path = self.node.dir / f"stdin.{k}"
+            path = self.node.socket(f"stdin.{k}")
             lock = open(f"{path}.lock", "w", encoding="utf-8")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,39 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""A lab: a run directory with a fabric and its nodes."""
+"""A lab: a directory below build/lab with fabrics and nodes.
+
+Everything of a lab is in that directory, so that it survives logouts and the
+cleaning of /tmp. NAME.lock beside it is held while somebody starts or ends
+nodes; the lock of a lab of one test or demo is held until that process ends.
+"""
 import concurrent.futures
-import hashlib
-import json
+import contextlib
 import os
 import pathlib
+import re
 import shutil
-import stat
 import tempfile
 import time
 
-from . import image, kernel, node, paths, proc, qemu, ui
+from . import image, kernel, limits, locks, node, paths, proc, qemu, ui
 
-RECORD = paths.BUILD / "lab.json"
 MAX_NODES = node.MAX_NODE_ID
 MAX_ADAPTERS = 4
-
-
-def _base():
-    return pathlib.Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
-
-
-def _default_dir():
-    """Short, because a UNIX socket's path has 107 bytes; one per build tree."""
-    tag = hashlib.sha256(str(paths.BUILD).encode()).hexdigest()[:6]
-    return _base() / f"rsmlab-{os.getuid()}-{tag}"
-
-
-def _make_private(path):
-    """Create a directory nobody else can enter; refuse one that is not ours."""
-    path.mkdir(mode=0o700, exist_ok=True)
-    st = path.lstat()
-    if not stat.S_ISDIR(st.st_mode) or st.st_uid != os.getuid() or st.st_mode & 0o077:
-        raise ui.Failure(f"{path} exists, but is not a private directory of yours")
+DEFAULT = "default"
+PRIVATE = "t-"          # begins the name of a lab of one process
+CONNECT_DEADLINE = 30
 
 
 class Lab:
@@ -43,14 +31,19 @@ class Lab:
 
     def __init__(self, directory, owned=False):
         self.dir = pathlib.Path(directory)
+        self.name = self.dir.name
         self.owned = owned
         self.nodes = []
         if self.dir.is_dir():
             numbers = [int(p.name[1:]) for p in self.dir.glob("n[0-9]*") if p.name[1:].isdigit()]
-            self.nodes = [self.node_class(self.dir, n) for n in sorted(numbers)]
+            self.nodes = [self.node_class(self, n) for n in sorted(numbers)]
 
     def running(self):
         return [n for n in self.nodes if n.alive()]
+
+    def strays(self):
+        """Processes of nodes whose files somebody has removed."""
+        return [h for h in locks.holders(self.dir) if h.removed]
 
     def node(self, number):
         for n in self.nodes:
@@ -59,16 +52,30 @@ class Lab:
         raise ui.Failure(f"there is no node {number}; "
                          f"nodes: {', '.join(str(n.number) for n in self.nodes) or 'none'}")
 
-    def start(self, count, kern, memory=None, extra=(), adapters=1, window=0):
-        """Start nodes 1..COUNT and wait until all have booted."""
-        _make_private(self.dir)
-        for k in range(adapters):
-            _make_private(node.fabric_dir(self.dir, k))
-        self.nodes = [self.node_class(self.dir, n) for n in range(1, count + 1)]
+    @contextlib.contextmanager
+    def changing(self):
+        """One rsmlab at a time starts or ends nodes of a lab."""
+        if self.owned:
+            yield
+            return
+        paths.LABS.mkdir(parents=True, exist_ok=True)
+        with locks.taken(f"{self.dir}.lock") as mine:
+            if not mine:
+                raise ui.Failure(f"another rsmlab is starting or ending nodes of lab "
+                                 f"`{self.name}`; try again when it has finished")
+            yield
+
+    def start(self, count, options):
+        """Start nodes 1..COUNT, wait until all have booted and know each other."""
+        limits.check(count, options)
+        self.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for k in range(options.adapters):
+            (self.dir / node.fabric(k)).mkdir(mode=0o700, exist_ok=True)
+        self.nodes = [self.node_class(self, n) for n in range(1, count + 1)]
         try:
             for n in self.nodes:
                 n.dir.mkdir()
-                n.start(kern, memory, extra, self.owned, adapters, window)
+                n.start(options)
             self.wait_ready()
         except BaseException:
             self.stop()
@@ -81,30 +88,58 @@ class Lab:
             for n in self.nodes:
                 progress.note = f"waiting for {n.name}"
                 n.wait_ready(deadline)
+            self.wait_connected()
+
+    def wait_connected(self):
+        """Raise unless all nodes that run have met on each fabric."""
+        deadline = time.monotonic() + CONNECT_DEADLINE
+        running = {n.number: n for n in self.running()}
+        for number, n in running.items():
+            for k in range(n.options().adapters):
+                absent = set(running) - {number} - n.peers(k)
+                while absent and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    absent = set(running) - {number} - n.peers(k)
+                if absent:
+                    raise ui.Failure(f"{n.name} has not met node {min(absent)} on its adapter "
+                                     f"sci{k}; {n.why_dead()}")
 
     def stop(self):
         """End all nodes, at the same time."""
-        nodes = [n for n in self.nodes if n.record()]
+        nodes = self.running()
         if nodes:
             with concurrent.futures.ThreadPoolExecutor(len(nodes)) as pool:
                 list(pool.map(lambda n: n.stop(), nodes))
 
     def remove(self):
+        """End all nodes and remove their files; how many were running."""
+        strays = self.strays()
+        count = len(self.running()) + len(strays)
         self.stop()
+        for stray in strays:
+            proc.end(proc.identity(stray.pid))
         shutil.rmtree(self.dir, ignore_errors=True)
+        paths.short_link(self.dir).unlink(missing_ok=True)
+        if self.owned:
+            pathlib.Path(f"{self.dir}.lock").unlink(missing_ok=True)
+        return count
+
+
+def _forget_abandoned():
+    """Remove what processes left that were killed; their nodes died with them."""
+    for lock in paths.LABS.glob(f"{PRIVATE}*.lock"):
+        with locks.taken(lock) as mine:
+            if mine:
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
 
 
 def private_dir():
-    """A fresh directory; those of processes that were killed are removed."""
-    for old in _base().glob("rsmlab-t*"):
-        try:
-            owner = json.loads((old / "owner").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if not proc.alive(owner):
-            shutil.rmtree(old, ignore_errors=True)
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="rsmlab-t", dir=_base()))
-    (directory / "owner").write_text(json.dumps(proc.identity(os.getpid())), encoding="utf-8")
+    """A fresh directory for a lab that ends with this process."""
+    paths.LABS.mkdir(parents=True, exist_ok=True)
+    _forget_abandoned()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix=PRIVATE, dir=paths.LABS))
+    locks.take(f"{directory}.lock")     # until this process ends
     return directory
 
 
@@ -113,19 +148,30 @@ def private():
     return Lab(private_dir(), owned=True)
 
 
+def _checked_name(name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", name) or name.endswith(".lock") or \
+            name.startswith(PRIVATE):
+        raise ui.Failure(f"`{name}` cannot be the name of a lab: letters, digits, `_`, `.` and "
+                         f"`-`, 31 at most")
+    return name
+
+
 def current():
-    """The user's lab, as `up` recorded it; without nodes if there is none."""
-    try:
-        directory = json.loads(RECORD.read_text(encoding="utf-8"))["dir"]
-    except (FileNotFoundError, ValueError, KeyError):
-        directory = _default_dir()
-    return Lab(directory)
+    """The lab that --lab or RSMLAB_LAB names; without nodes if there is none."""
+    return Lab(paths.LABS / _checked_name(os.environ.get("RSMLAB_LAB") or DEFAULT))
+
+
+def everyone():
+    """All labs of this build tree that users started."""
+    return [Lab(d) for d in sorted(paths.LABS.glob("*"))
+            if d.is_dir() and not d.name.startswith(PRIVATE)]
 
 
 def running():
     found = current()
     if not found.running():
-        raise ui.Failure("no node is running; start them with `rsmlab up`")
+        raise ui.Failure(f"no node of lab `{found.name}` is running; "
+                         "start them with `rsmlab up`")
     return found
 
 
@@ -136,29 +182,27 @@ def check_built(kern):
     kernel.release(kern)
 
 
-def up(count, kern, memory, extra, adapters=1, window=0):
+def up(count, options):
     """Start the user's lab; refuse if it runs, remove what a dead one left."""
     if not 1 <= count <= MAX_NODES:
         raise ui.Failure(f"-n takes 1 to {MAX_NODES} nodes")
-    if not 1 <= adapters <= MAX_ADAPTERS:
+    if not 1 <= options.adapters <= MAX_ADAPTERS:
         raise ui.Failure(f"--adapters takes 1 to {MAX_ADAPTERS}")
-    check_built(kern)
-    old = current()
-    if old.running():
-        names = ", ".join(f"{n.name} (pid {n.process()['pid']})" for n in old.running())
-        raise ui.Failure(f"already up: {names}; `rsmlab down` first")
-    old.remove()
-    lab = Lab(_default_dir())
-    lab.remove()
-    paths.write_atomic(RECORD, json.dumps({"dir": str(lab.dir)}) + "\n")
-    lab.start(count, kern, memory, extra, adapters, window)
+    check_built(options.kernel)
+    lab = current()
+    with lab.changing():
+        lab = current()     # as it is now that nobody else changes it
+        alive = [n.name for n in lab.running()] + [f"pid {s.pid}" for s in lab.strays()]
+        if alive:
+            raise ui.Failure(f"lab `{lab.name}` is up already: {', '.join(alive)}; "
+                             "`rsmlab down` first, or choose another name with --lab")
+        lab.remove()
+        lab.start(count, options)
     return lab
 
 
 def down():
     """End the user's lab and remove its directory; how many nodes were running."""
     lab = current()
-    count = len(lab.running())
-    lab.remove()
-    RECORD.unlink(missing_ok=True)
-    return count
+    with lab.changing():
+        return current().remove()

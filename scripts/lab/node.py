@@ -2,14 +2,16 @@
 # Copyright (C) 2026 The sci-rsm authors
 """One node: a QEMU process, its sockets and files in a directory of its own."""
 import contextlib
+import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 
-from . import agent, image, kernel, paths, proc, qemu, ui
+from . import agent, image, kernel, locks, paths, proc, qemu, ui
 
 STDIN_PORTS = 6
 # Quick and deterministic under TCG; a guest that oopses ends, so that it is seen.
@@ -24,33 +26,60 @@ BOOT_DEADLINE = 120
 MAX_NODE_ID = 255
 
 
-def _accel():
+ACCELERATORS = ("tcg", "kvm")
+REASONS = re.compile(r"Kernel panic|Out of memory|Initramfs unpacking|No working init|"
+                     r"Failed to execute|Unable to mount|no space left", re.I)
+
+
+def default_accel():
     """TCG unless told otherwise: a /dev/kvm that is there need not work."""
     accel = os.environ.get("RSMLAB_ACCEL", "tcg")
-    if accel not in ("tcg", "kvm"):
-        raise ui.Failure(f"RSMLAB_ACCEL={accel}: neither tcg nor kvm")
-    return ["-accel", accel, "-cpu", "max" if accel == "kvm" else "qemu64"]
+    if accel not in ACCELERATORS:
+        raise ui.Failure(f"RSMLAB_ACCEL={accel}: neither {' nor '.join(ACCELERATORS)}")
+    return accel
 
 
-def fabric_dir(lab_dir, adapter):
-    """Each adapter of a node is on a fabric of its own."""
-    return lab_dir / (f"fabric{adapter}" if adapter else "fabric")
+def fabric(adapter):
+    """Directory in a lab: each adapter of a node is on a fabric of its own."""
+    return f"fabric{adapter}" if adapter else "fabric"
+
+
+@dataclasses.dataclass
+class Options:
+    """How a node is started, and started again."""
+
+    kernel: str
+    memory: int = 0         # MiB; 0: what the kernel needs
+    cpus: int = 1
+    adapters: int = 1
+    window: int = 0         # MiB; 0: the device's default
+    extra: list = dataclasses.field(default_factory=list)   # arguments for QEMU
+    accel: str = dataclasses.field(default_factory=default_accel)
+    qemu: str = dataclasses.field(default_factory=qemu.choice)
+    overcommit: bool = False
+
+    def mib(self):
+        return self.memory or kernel.memory(self.kernel)
 
 
 class Node:
-    """Files: qga, qmp, console, stdin.K (sockets), console.log, kernel.log,
-    qemu.log, share/ (the guest's /host), node.json (process and options)."""
+    """Files: lock (held by QEMU), qga, qmp, console, stdin.K (sockets), console.log,
+    kernel.log, qemu.log, share/ (the guest's /host), node.json (process and options)."""
 
-    def __init__(self, lab_dir, number):
+    def __init__(self, lab, number):
         self.number = number
         self.name = f"node{number}"
-        self.dir = lab_dir / f"n{number}"
-        self.lab_dir = lab_dir
+        self.lab = lab
+        self.dir = lab.dir / f"n{number}"
         self.share = self.dir / "share"
+        self.lock = self.dir / "lock"
         self.kernel_log = self.dir / "kernel.log"
         self.console_log = self.dir / "console.log"
         self.qemu_log = self.dir / "qemu.log"
-        self.console = self.dir / "console"
+
+    def socket(self, name):
+        """Path of one of the node's sockets, short enough for connect()."""
+        return paths.short(self.lab.dir) / self.dir.name / name
 
     def record(self):
         try:
@@ -58,31 +87,48 @@ class Node:
         except (FileNotFoundError, ValueError):
             return {}
 
+    def options(self):
+        """Options it was started with."""
+        try:
+            return Options(**self.record()["options"])
+        except (KeyError, TypeError):
+            raise ui.Failure(f"{self.dir} has no record of a node; `rsmlab down`, then "
+                             "`rsmlab up`") from None
+
     def process(self):
         return self.record().get("process")
 
     def alive(self):
+        """Whether its QEMU runs, seen or not seen from here."""
+        return locks.held(self.lock)
+
+    def visible(self):
+        """Whether its process is one of this PID namespace."""
         return proc.alive(self.process())
 
     def ready(self):
         return (self.share / "ready").exists()
 
     def _chardev(self, name, extra=""):
-        return ["-chardev", f"socket,id={name},path={self.dir / name},server=on,wait=off{extra}"]
+        return ["-chardev", f"socket,id={name},path={self.socket(name)},server=on,wait=off{extra}"]
 
-    def _argv(self, kern, memory, adapters, window, extra):
-        argv = [*qemu.command(), "-name", self.name, *_accel(),
+    def _machine(self, options):
+        return [*qemu.command(options.qemu), "-name", self.name, "-accel", options.accel,
+                "-cpu", "max" if options.accel == "kvm" else "qemu64",
                 "-machine", "pc,memory-backend=ram",
                 # With one possible vCPU TCG makes no real atomics, and those
                 # between nodes would lose updates.
-                "-smp", "1,maxcpus=2",
-                "-m", str(memory),
-                "-object", f"memory-backend-memfd,id=ram,size={memory}M,share=on",
+                "-smp", f"{options.cpus},maxcpus={max(2, options.cpus)}",
+                "-m", str(options.mib()),
+                "-object", f"memory-backend-memfd,id=ram,size={options.mib()}M,share=on",
                 "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
                 "-no-reboot",
-                "-kernel", str(kernel.vmlinuz(kern)), "-initrd", str(image.initramfs(kern)),
-                "-append", f"{CMDLINE}{kernel.cmdline(kern)} rsmlab.node={self.number}",
-                *self._chardev("qmp"), "-mon", "chardev=qmp,mode=control",
+                "-kernel", str(kernel.vmlinuz(options.kernel)),
+                "-initrd", str(image.initramfs(options.kernel)), "-append",
+                f"{CMDLINE}{kernel.cmdline(options.kernel)} rsmlab.node={self.number}"]
+
+    def _channels(self):
+        argv = [*self._chardev("qmp"), "-mon", "chardev=qmp,mode=control",
                 *self._chardev("console", f",logfile={self.console_log},logappend=on"),
                 "-serial", "chardev:console",
                 "-chardev", f"file,id=kernel,path={self.kernel_log},append=on",
@@ -95,51 +141,90 @@ class Node:
         for k in range(STDIN_PORTS):
             argv += [*self._chardev(f"stdin.{k}"), "-device",
                      f"virtserialport,chardev=stdin.{k},name=org.sci-rsm.stdin.{k}"]
-        for k in range(adapters):
-            argv += ["-device", f"sci,id=sci{k},fabric={fabric_dir(self.lab_dir, k)},"
-                     f"node-id={self.number}" + (f",window-size={window}M" if window else "")]
-        return argv + extra
+        return argv
 
-    def start(self, kern, memory=None, extra=(), owned=False, adapters=1, window=0):
-        """Start QEMU. OWNED: it dies with this process, however that ends."""
-        memory = memory or kernel.memory(kern)
+    def _adapters(self, options):
+        argv = []
+        for k in range(options.adapters):
+            window = f",window-size={options.window}M" if options.window else ""
+            argv += ["-device", f"sci,id=sci{k},fabric={paths.short(self.lab.dir) / fabric(k)},"
+                     f"node-id={self.number}{window}"]
+        return argv
+
+    def start(self, options):
+        """Start QEMU. If the lab is owned it dies with this process, however that ends."""
+        lock = locks.take(self.lock)
+        if lock is None:
+            raise ui.Failure(f"{self.name} is running already")
         shutil.rmtree(self.share, ignore_errors=True)
         (self.share / "job").mkdir(parents=True)
-        argv = self._argv(kern, memory, adapters, window, list(extra))
-        with open(self.qemu_log, "ab") as log:
-            child = subprocess.Popen(
-                (["setpriv", "--pdeathsig", "KILL"] if owned else []) + argv,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        options = {"kernel": kern, "memory": memory, "extra": list(extra), "adapters": adapters,
-                   "window": window}
+        extra = [arg.replace("{node}", str(self.number)) for arg in options.extra]
+        argv = [*self._machine(options), *self._channels(), *self._adapters(options), *extra]
+        try:
+            with open(self.qemu_log, "ab") as log:
+                child = subprocess.Popen(
+                    (["setpriv", "--pdeathsig", "KILL"] if self.lab.owned else []) + argv,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                    pass_fds=[lock])
+        finally:
+            os.close(lock)
         paths.write_atomic(self.dir / "node.json", json.dumps(
-            {"process": proc.identity(child.pid), "options": options, "argv": argv}))
+            {"process": proc.identity(child.pid), "options": dataclasses.asdict(options),
+             "argv": argv}))
 
     def restart(self):
         """Start a node that ended, with the options it had."""
-        options = self.record()["options"]
-        self.start(options["kernel"], options["memory"], options["extra"], owned=True,
-                   adapters=options["adapters"], window=options["window"])
+        self.start(self.options())
 
     def stop(self, signo=signal.SIGTERM):
         """End QEMU, gently first; like pulling the plug for the guest."""
+        if not self.alive():
+            return
         who = self.process()
-        if not proc.kill(who, signo, deadline=5):
-            proc.kill(who, signal.SIGKILL)
+        if self.visible():
+            proc.end(who, signo)
+        else:
+            self._end_unseen()
         with contextlib.suppress(ChildProcessError, TypeError):
             os.waitpid(who["pid"], os.WNOHANG)
+        if self.alive():
+            raise ui.Failure(f"{self.name} does not end; its process is in another PID namespace "
+                             f"or on another machine (there it has pid {who and who['pid']})")
+
+    def _end_unseen(self):
+        """Its process is not what the record says: who has the lock, or whoever answers."""
+        holders = locks.holders(self.dir)
+        for holder in holders:
+            proc.end(proc.identity(holder.pid))
+        if not holders:
+            with contextlib.suppress(ui.Failure, OSError):
+                with self.monitor(5) as monitor:
+                    monitor.call("quit")
+        deadline = time.monotonic() + 5
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _reason(self):
+        """The line of the kernel log that says why, or None."""
+        with contextlib.suppress(OSError):
+            for line in self.kernel_log.read_text("utf-8", errors="replace").splitlines():
+                if REASONS.search(line):
+                    return line.strip()
+        return None
 
     def why_dead(self):
         """What the node left behind, for a message."""
+        reason = self._reason()
+        lead = f"its kernel says: {reason}\n" if reason else ""
         for log in (self.qemu_log, self.kernel_log):
             text = ui.tail(log, 12)
             if text:
-                return f"the end of {log}:\n{text}"
+                return f"{lead}the end of {log}:\n{text}"
         return f"no log in {self.dir}"
 
     def slowness(self):
         """Factor for deadlines, by the kernel that runs."""
-        return kernel.slowness(self.record()["options"]["kernel"])
+        return kernel.slowness(self.options().kernel)
 
     def boot_deadline(self):
         return BOOT_DEADLINE * self.slowness()
@@ -151,20 +236,19 @@ class Node:
             if not self.alive():
                 raise ui.Failure(f"{self.name} ended while booting; {self.why_dead()}")
             if time.monotonic() > deadline:
-                raise ui.Failure(f"{self.name} does not come up; the end of {self.kernel_log}:\n"
-                                 f"{ui.tail(self.kernel_log)}")
+                raise ui.Failure(f"{self.name} does not come up; {self.why_dead()}")
             time.sleep(0.02)
         with self.agent():
             pass
 
     def agent(self, timeout=30):
-        return agent.Agent(self.dir / "qga", timeout)
+        return agent.Agent(self.socket("qga"), timeout)
 
     def monitor(self, timeout=30):
-        return agent.Monitor(self.dir / "qmp", timeout)
+        return agent.Monitor(self.socket("qmp"), timeout)
 
     def adapters(self):
-        return self.record().get("options", {}).get("adapters", 0)
+        return self.options().adapters
 
     def _adapter_path(self, adapter):
         if not 0 <= adapter < self.adapters():
@@ -174,6 +258,12 @@ class Node:
 
     def _all_others(self):
         return set(range(1, MAX_NODE_ID + 1)) - {self.number}
+
+    def peers(self, adapter=0, timeout=30):
+        """Ids of the nodes that this one is connected with."""
+        with self.monitor(timeout) as monitor:
+            return set(monitor.call("qom-get", path=self._adapter_path(adapter),
+                                    property="peers"))
 
     def links_down(self, adapter=0, timeout=30):
         """Ids of the nodes to which this node has taken its link down."""

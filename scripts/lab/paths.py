@@ -5,9 +5,11 @@
 Everything generated lies below BUILD; nothing else in this package spells
 out a path of the build tree.
 """
+import hashlib
 import json
 import os
 import pathlib
+import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("RSMLAB_BUILD") or TOP / "build").absolute()
@@ -17,6 +19,7 @@ DOWNLOAD = BUILD / "download"
 STAMPS = BUILD / "stamp"
 LOGS = BUILD / "log"
 CONFIG = BUILD / "config.json"
+LABS = BUILD / "lab"
 
 # `coverage` builds all that is ours a second time, with counters in it.
 COVERAGE = bool(os.environ.get("RSMLAB_COVERAGE"))
@@ -63,6 +66,30 @@ def host_release():
 
 def default_kernel():
     return "6.1" if host_release() == "bookworm" else "6.12"
+
+
+# A UNIX socket's path has 107 bytes; this is left for what lies below a lab.
+LAB_ROOM = 107 - len("/fabric3/255.sock")
+
+
+def short_link(directory):
+    """Where short() puts its link to DIRECTORY."""
+    tag = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
+    return pathlib.Path(tempfile.gettempdir(), f"rsmlab-{os.getuid()}-{tag}")
+
+
+def short(directory):
+    """DIRECTORY by a path that is short enough for the sockets in it."""
+    if len(os.fsencode(directory)) <= LAB_ROOM:
+        return directory
+    link = short_link(directory)
+    try:
+        link.symlink_to(directory)
+    except FileExistsError:
+        # The name is known to others, and who owns the link decides where it leads.
+        if link.lstat().st_uid != os.getuid() or os.readlink(link) != str(directory):
+            raise
+    return link
 
 
 def config():

@@ -21,7 +21,7 @@ class Program:
     def __init__(self, node, name, *args):
         self.node = node
         self.rest = b""
-        path = node.dir / f"stdin.{PORT}"
+        path = node.socket(f"stdin.{PORT}")
         with contextlib.ExitStack() as stack:
             # The lock of those who give a command its standard input by this port.
             lock = stack.enter_context(open(f"{path}.lock", "w", encoding="utf-8"))

@@ -49,3 +49,10 @@ def kill(who, signo=signal.SIGKILL, deadline=10):
         return True
     finally:
         os.close(pidfd)
+
+
+def end(who, signo=signal.SIGTERM):
+    """End the process, asked first, also if it is stopped; whether it has ended."""
+    if signo == signal.SIGTERM and alive(who):
+        os.kill(who["pid"], signal.SIGCONT)
+    return kill(who, signo, deadline=5) or kill(who, signal.SIGKILL)

@@ -174,7 +174,7 @@ class TestLab(lab_module.Lab):
     def __init__(self, count, **options):
         super().__init__(lab_module.private_dir(), owned=True)
         self.count = count
-        self.options = options      # of Lab.start()
+        self.options = options      # of a node, see node.Options
         self.allowed = []
 
     def boot(self):
@@ -184,7 +184,7 @@ class TestLab(lab_module.Lab):
         lab_module.check_built(kern)
         # Standard output is for TAP.
         with contextlib.redirect_stdout(sys.stderr):
-            self.start(self.count, kern, **self.options)
+            self.start(self.count, node_module.Options(kern, **self.options))
 
     def heal(self):
         """Start nodes again that the test before left dead."""
@@ -278,7 +278,7 @@ def _on_signal(_signo, _frame):
 def main(tests, nodes=2, argv=None, **options):
     """Run TESTS (functions of the lab) with NODES nodes; exits 0 or 1.
 
-    OPTIONS are those of Lab.start(): memory and window in MiB, adapters, extra.
+    OPTIONS are those of node.Options: memory and window in MiB, adapters, extra.
 
     Names on the command line select tests. A skip is told by TAP alone: meson
     takes exit status 77 for an error from a test that speaks TAP.

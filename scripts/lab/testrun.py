@@ -77,7 +77,7 @@ def _build(suites, kern):
 def main(args):
     suites = [s for s in SUITES if s in (args.suite or SUITES)]
     # Test programs that meson starts read it.
-    os.environ["RSMLAB_QEMU"] = qemu.choice(args.qemu)
+    os.environ["RSMLAB_QEMU"] = qemu.choice()
     os.environ["RSMLAB_KERNEL"] = args.kernel
     tally = tap.Tally()
     try:

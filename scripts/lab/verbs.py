@@ -2,13 +2,12 @@
 # Copyright (C) 2026 The sci-rsm authors
 """What the verbs of the command line do; cli.py parses, this acts."""
 import os
-import pathlib
 import shutil
 import signal
 import sys
 import time
 
-from . import console, host, image, job, kernel, lab, node as node_module, prepare, qemu, \
+from . import console, host, image, job, kernel, lab, node as node_module, power, prepare, qemu, \
     qemusource, ui
 
 
@@ -40,10 +39,14 @@ def build(args):
 
 
 def up(args):
-    started = lab.up(args.nodes, args.kernel, args.memory, args.qemu_arg, args.adapters,
-                     args.window)
+    start = time.monotonic()
+    options = node_module.Options(
+        kernel=args.kernel, memory=args.memory or 0, cpus=args.cpus, adapters=args.adapters,
+        window=args.window, extra=args.qemu_arg, overcommit=args.overcommit)
+    started = lab.up(args.nodes, options)
     names = ", ".join(n.name for n in started.nodes)
-    ui.say(f"up: {names}; try `rsmlab exec 1 uname -a`, `rsmlab console 1`, `rsmlab down`")
+    ui.say(f"up: {names} ({time.monotonic() - start:.1f} s); try `rsmlab exec 1 uname -a`, "
+           "`rsmlab console 1`, `rsmlab down`")
     return 0
 
 
@@ -51,51 +54,6 @@ def down(_args):
     count = lab.down()
     ui.say(f"down: {count} nodes ended" if count else "down: no node was running")
     return 0
-
-
-def status(_args):
-    current = lab.current()
-    if not current.nodes:
-        ui.say("no lab; `rsmlab up` starts one")
-        return 0
-    ui.say(f"run directory {current.dir}")
-    for n in current.nodes:
-        record = n.record()
-        if n.alive():
-            state = "up" if n.ready() else "booting"
-            ui.say(f"{n.name}: {state}, node id {n.number}, pid {record['process']['pid']}, "
-                   f"kernel {record['options']['kernel']}, {_links(n)}")
-        else:
-            ui.say(f"{n.name}: ended; see `rsmlab logs {n.number}`")
-    return 0
-
-
-def _links(node):
-    """Link states as the adapters' driver shows them in debugfs."""
-    script = 'for f in /sys/kernel/debug/sci/sci*/peers; do cat "$f" || exit; echo; done'
-    try:
-        state, out, _ = job.run(node, ["sh", "-c", script], timeout=10)
-    except (ui.Failure, TimeoutError):
-        return "does not answer"
-    if state:
-        return "no adapter driver loaded"
-    tables = [table.splitlines()[1:] for table in out.split("\n\n") if table]
-    texts = [_links_of(node, k, table) for k, table in enumerate(tables)]
-    if len(texts) == 1:
-        return f"links to: {texts[0]}"
-    return ", ".join(f"sci{k} links to: {text}" for k, text in enumerate(texts))
-
-
-def _links_of(node, adapter, table):
-    try:
-        here = node.links_down(adapter, timeout=10)
-    except ui.Failure:
-        here = ()
-    links = []
-    for peer, state, *_ in map(str.split, table):
-        if int(peer) != node.number:
-            links.append(f"{peer} {state}" + (" (taken down here)" if int(peer) in here else ""))
-    return ", ".join(links) or "nobody"
 
 
 def link(args):
@@ -172,41 +130,25 @@ def execute(args):
             return 141
 
 
-def push(args):
-    node = lab.running().node(args.node)
-    files, dest = args.file, "/root/"
-    if len(files) > 1 and files[-1].endswith("/"):
-        files, dest = files[:-1], files[-1]
-    tray = node.share / f"push-{os.getpid()}"
-    tray.mkdir()
-    try:
-        for name in files:
-            source = pathlib.Path(name)
-            if source.is_dir():
-                shutil.copytree(source, tray / source.resolve().name)
-            elif source.is_file():
-                shutil.copy(source, tray / source.name)
-            else:
-                raise ui.Failure(f"{name}: no such file")
-        script = 'mkdir -p "$2" && cp -r "/host/$1/." "$2"'
-        state, _, err = job.run(node, ["sh", "-c", script, "push", tray.name, dest], timeout=600)
-    finally:
-        shutil.rmtree(tray, ignore_errors=True)
-    if state:
-        raise ui.Failure(f"cannot copy to {node.name}:{dest}: {err.strip()}")
-    return 0
-
-
 def reload(args):
-    """New modules in the image and in every running node."""
+    """New modules in the image and in every running node; with --device new nodes."""
+    start = time.monotonic()
     current = lab.current()
-    kern = next((n.record()["options"]["kernel"] for n in current.running()), args.kernel)
+    running = current.running()
+    kern = running[0].options().kernel if running else args.kernel
+    if args.device:
+        qemu.build()
     kernel.build(kern)
     image.build(kern)
-    failed = [n.name for n in current.running() if not _replace_modules(n, kern)]
-    if failed:
-        raise ui.Failure(f"not replaced on {', '.join(failed)}")
-    ui.say(f"reload: new modules on {len(current.running())} running nodes")
+    if args.device:
+        power.again(current, running)
+    else:
+        failed = [n.name for n in running if not _replace_modules(n, kern)]
+        if failed:
+            raise ui.Failure(f"not replaced on {', '.join(failed)}")
+    what = "device and modules" if args.device else "modules"
+    ui.say(f"reload: new {what} on {len(running)} running nodes "
+           f"({time.monotonic() - start:.1f} s)")
     return 0
 
 
