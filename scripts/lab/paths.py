@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 
+from . import distro
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("RSMLAB_BUILD") or TOP / "build").absolute()
 
@@ -50,14 +52,8 @@ def per_kernel(name, kernel):
 
 
 def host_release():
-    """Code name of the Debian release this host runs."""
-    info = {}
-    with open("/etc/os-release", encoding="utf-8") as f:
-        for line in f:
-            key, sep, value = line.strip().partition("=")
-            if sep:
-                info[key] = value.strip('"')
-    return info.get("VERSION_CODENAME", "")
+    """Code name of the Debian release whose packages and guests go with this host."""
+    return distro.release(distro.read())
 
 
 def default_kernel():
