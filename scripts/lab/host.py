@@ -5,7 +5,7 @@ import json
 import pathlib
 import shutil
 
-from . import apt, paths, steps, ui
+from . import apt, distro, packages, paths, steps, ui
 
 GUEST_TESTS = tuple(paths.TOP / "tests" / suite
                     for suite in ("guest", "pair", "conformance", "model", "chaos"))
@@ -28,7 +28,9 @@ def fetch():
 
 
 def _setup():
-    key = steps.key_of(paths.TOP, paths.HOST, *SETUP)
+    # Meson looks for compilers once: what it did not find then may be there now.
+    absent = packages.missing(["test"], distro.names(distro.read()))
+    key = steps.key_of(paths.TOP, paths.HOST, *SETUP, *absent)
     if steps.done(STAMP, key) and (paths.HOST / "build.ninja").exists():
         return
     steps.forget(STAMP)
