@@ -3,50 +3,16 @@
 """Private apt roots: fetch packages and sources without installing them.
 
 Each suite has its own sources, lists and (empty) status below build/apt; the
-system's sources stay as they are. apt checks the signatures.
+system's sources stay as they are, sources.py reads them. apt checks the signatures.
 """
-import os
 import re
 import shutil
 import subprocess
 import time
 
-from . import paths, steps, ui
+from . import paths, sources, steps, ui
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MAX_AGE = 24 * 3600     # lists older than this are fetched again before use
-
-
-def _apt_get(*args):
-    done = subprocess.run(["apt-get", *args], capture_output=True, text=True, check=False)
-    return done.stdout.split()
-
-
-def mirror():
-    """The Debian mirror this host uses already, so that site policy holds."""
-    if os.environ.get("RSMLAB_MIRROR"):
-        return os.environ["RSMLAB_MIRROR"].rstrip("/")
-    sites = _apt_get("indextargets", "--format", "$(SITE)", "Created-By: Packages",
-                     "Origin: Debian")
-    # Without lists apt does not know origins, but what it would fetch.
-    sites += re.findall(r"'(\S+/debian)/dists/\S+/InRelease'",
-                        " ".join(_apt_get("--print-uris", "update")))
-    for site in sites:
-        if "security" not in site and site.startswith(("http://", "https://", "file:")):
-            return site.rstrip("/")
-    raise ui.Failure("apt knows no Debian mirror here; name one, RSMLAB_MIRROR=http://HOST/debian")
-
-
-def _sources(suite):
-    base = suite.partition("-")[0]
-    security = re.sub(r"/debian$", "", mirror()) + "/debian-security"
-    places = [(mirror(), base)]
-    if base not in ("sid", "unstable"):
-        places += [(mirror(), f"{base}-updates"), (security, f"{base}-security")]
-    if suite != base:
-        places.append((mirror(), suite))
-    return "".join(f"{kind} [signed-by={KEYRING}] {site} {name} main\n"
-                   for site, name in places for kind in ("deb", "deb-src"))
 
 
 class Root:
@@ -61,16 +27,17 @@ class Root:
         for sub in ("lists/partial", "cache/archives/partial"):
             (self.dir / sub).mkdir(parents=True, exist_ok=True)
         (self.dir / "status").touch()
-        paths.write_atomic(self.dir / "sources.list", _sources(self.suite))
+        paths.write_atomic(self.dir / "debian.sources", sources.text_for(self.suite))
         # Backports rank below the release unless asked for; all else by version.
-        default = f'APT::Default-Release "{self.suite}";' if "-" in self.suite else ""
-        # Read after the system's configuration: proxies hold, hooks do not.
+        default = self.suite if "-" in self.suite else ""
+        # Read after the system's configuration: proxies and passwords hold, hooks and
+        # what is preferred for the system itself do not.
         paths.write_atomic(self.conf, f'''\
 Dir::State "{self.dir}";
 Dir::State::lists "{self.dir}/lists";
 Dir::State::status "{self.dir}/status";
 Dir::Cache "{self.dir}/cache";
-Dir::Etc::sourcelist "{self.dir}/sources.list";
+Dir::Etc::sourcelist "{self.dir}/debian.sources";
 Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
@@ -80,7 +47,9 @@ Dir::Etc::preferencesparts "/dev/null";
 #clear Acquire::IndexTargets::deb::DEP-11;
 APT::Sandbox::User "root";
 APT::Architecture "amd64";
-{default}
+#clear APT::Architectures;
+APT::Architectures "amd64";
+APT::Default-Release "{default}";
 Acquire::Languages "none";
 Acquire::Retries "3";
 ''')
@@ -88,7 +57,7 @@ Acquire::Retries "3";
     def update(self):
         """Fetch the lists unless they are recent."""
         stamp = f"apt-{self.suite}"
-        key = steps.key_of(_sources(self.suite))
+        key = steps.key_of(sources.text_for(self.suite))
         stamp_file = paths.STAMPS / stamp
         if steps.done(stamp, key) and time.time() - stamp_file.stat().st_mtime < MAX_AGE:
             return

@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 
-from . import coverage, demo, kernel, matrix, node, paths, power, status, testrun, transfer, ui, verbs
+from . import (bare, coverage, demo, kernel, matrix, node, paths, power, status, testrun, transfer,
+               ui, verbs)
 
 DESCRIPTION = "Build, boot and test an emulated SCI interconnect."
 EPILOG = """\
@@ -26,7 +27,7 @@ environment:
   RSMLAB_ACCEL   tcg (default) or kvm
   RSMLAB_LAB     name of the lab (default: default)
   RSMLAB_QEMU    as --qemu
-  RSMLAB_MIRROR  Debian mirror (default: the one this host uses)
+  RSMLAB_MIRROR  Debian mirror, and one for security updates (default: those of this host)
 """
 
 
@@ -82,6 +83,12 @@ def _build_verbs(add):
               "and checkpatch")
     s.add_argument("--suite", action="append", choices=matrix.SUITES, metavar="SUITE",
                    help=f"only this suite (repeatable; default: {', '.join(matrix.SUITES)})")
+    s = _verb(add, "bare", bare.main, "try demo and test on Debian systems with nothing "
+              "installed, as root")
+    s.add_argument("suites", nargs="*", metavar="SUITE",
+                   help=f"of these (default: {' '.join(bare.SUITES)})")
+    s.add_argument("--run", action="append", metavar="COMMAND",
+                   help="instead of demo and test (repeatable; --run 'test --suite abi')")
     s = _verb(add, "coverage", coverage.main,
               "run suites with counters in all that is ours, show the lines they execute")
     s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",

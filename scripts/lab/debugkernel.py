@@ -17,7 +17,6 @@ MEMORY = 640            # MiB of a node: an eighth is KASAN's, and all is bigger
 SLOWNESS = 5
 # A warning ends the node, so that nothing after it can hide it.
 CMDLINE = "panic_on_warn=1"
-PACKAGES = ["bc", "bison", "flex"]     # of the host, to build it
 
 CONFIG = paths.IMAGES / "debug.config"
 SOURCE = paths.BUILD / "linux-src"

@@ -5,7 +5,7 @@ import json
 import pathlib
 import shutil
 
-from . import apt, paths, qemuheaders, steps, ui
+from . import apt, distro, packages, paths, qemuheaders, steps, ui
 
 GUEST_TESTS = tuple(paths.TOP / "tests" / suite
                     for suite in ("guest", "pair", "conformance", "model", "chaos"))
@@ -28,7 +28,9 @@ def fetch():
 
 
 def _setup():
-    key = steps.key_of(paths.TOP, paths.HOST, *SETUP, qemuheaders.key())
+    # Meson looks for compilers once: what it did not find then may be there now.
+    absent = packages.missing(["test"], distro.names(distro.read()))
+    key = steps.key_of(paths.TOP, paths.HOST, *SETUP, qemuheaders.key(), *absent)
     if steps.done(STAMP, key) and (paths.HOST / "build.ninja").exists():
         return
     steps.forget(STAMP)

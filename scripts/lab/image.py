@@ -9,6 +9,7 @@ built yet is left out, and named.
 import lzma
 import os
 import pathlib
+import re
 
 from . import apt, counters, cpio, elf, host, kernel, paths, steps, ui
 
@@ -44,6 +45,13 @@ def fetch():
         names = [p for p in root.closure(wanted) if p in wanted or p.startswith("lib")]
         root.fetch("guest packages", names, packages_dir())
         steps.mark("guest-packages", key)
+
+
+def libc_version():
+    """(2, 41): of the libc that programs meet in the guest."""
+    found = re.search(rb"GNU C Library .* release version (\d+)\.(\d+)",
+                      _find_library("libc.so.6").read_bytes())
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _find_library(soname):

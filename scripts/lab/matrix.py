@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 
-from . import apt, debugkernel, kernel, paths, steps, ui
+from . import apt, debugkernel, kernel, paths, prepare, steps, ui
 
 SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports", "forky", "sid")
 PACKAGES = ["linux-headers-amd64", "make", "gcc", "perl", "dash", "coreutils", "sed", "grep",
@@ -143,6 +143,7 @@ def checkpatch():
 
 
 def main(args):
+    prepare.install("matrix")
     results, failed = [], 0
     with steps.locked("matrix-sparse"):
         _fetch_sparse()

@@ -11,6 +11,8 @@ import os
 import pathlib
 import tempfile
 
+from . import distro
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("RSMLAB_BUILD") or TOP / "build").absolute()
 
@@ -54,14 +56,8 @@ def per_kernel(name, kernel):
 
 
 def host_release():
-    """Code name of the Debian release this host runs."""
-    info = {}
-    with open("/etc/os-release", encoding="utf-8") as f:
-        for line in f:
-            key, sep, value = line.strip().partition("=")
-            if sep:
-                info[key] = value.strip('"')
-    return info.get("VERSION_CODENAME", "")
+    """Code name of the Debian release whose packages and guests go with this host."""
+    return distro.release(distro.read())
 
 
 def default_kernel():
@@ -110,5 +106,5 @@ def write_atomic(path, text):
     """Readers see the old text or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(path.name + f".{os.getpid()}.tmp")
-    tmp.write_text(text, encoding="utf-8")
+    tmp.write_text(text, encoding="utf-8", errors="surrogateescape")
     tmp.rename(path)

@@ -2,40 +2,32 @@
 # Copyright (C) 2026 The sci-rsm authors
 """`setup`: packages of the host, and everything that has to be downloaded."""
 import os
-import subprocess
 
-from . import debugkernel, host, image, kernel, paths, qemu, qemusource, steps, ui
+from . import distro, host, image, kernel, packages, paths, qemu, qemusource, steps, ui
 
-# Named one by one, also where another brings them along. The kernel's objtool needs
-# libelf, whose package has a name of its own in each release but for the -dev one.
-PACKAGES = [
-    "binutils", "dpkg-dev", "gcc", "libattr1-dev", "libc6-dev",
-    "libelf-dev", "libfdt-dev", "libglib2.0-dev", "libslirp-dev", "make", "meson",
-    "ninja-build", "patch", "pkg-config", "python3-venv", "util-linux", "xz-utils",
-    "zlib1g-dev",
-]
-RELEASES = ("bookworm", "trixie")
-
-
-def _missing(packages):
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n",
-                           *packages], capture_output=True, text=True, check=False)
-    present = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" installed")}
-    if {"pkgconf", "pkg-config"} & present:
-        present.add("pkg-config")
-    return [p for p in packages if p not in present]
+def _refuse(absent, names):
+    """One line with all that is to be installed, so that it is done once."""
+    command = packages.install_command(
+        names, {m.package for m in (*absent, *packages.missing(packages.TOGETHER, names))})
+    if command:
+        raise ui.Failure(f"packages are missing; run: sudo {' '.join(command)}")
+    tools = " ".join(sorted({m.tool for m in absent}))
+    raise ui.Failure(f"these are missing: {tools}; Debian has them in the packages "
+                     f"{' '.join(sorted({m.package for m in absent}))}")
 
 
-def _install(packages):
-    missing = _missing(packages)
-    if not missing:
+def install(*groups):
+    """Have the packages of GROUPS; only root installs, and only what is missing."""
+    names = distro.names(distro.read())
+    absent = packages.missing(groups, names)
+    if not absent:
         return
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-    if os.geteuid() != 0:
-        raise ui.Failure("packages are missing; install them with\n"
-                         f"  sudo {' '.join(command)}\nand run `rsmlab setup` again")
+    command = packages.install_command(names, {m.package for m in absent})
+    if not command or os.geteuid() != 0:
+        _refuse(absent, names)
     env = {"DEBIAN_FRONTEND": "noninteractive"}
-    ui.run("host packages: lists", ["apt-get", "-q", "update"], "apt-update", env)
+    if command[0] == "apt-get":
+        ui.run("host packages: lists", ["apt-get", "-q", "update"], "apt-update", env)
     ui.run("host packages: install", command, "apt-install", env)
 
 
@@ -47,13 +39,18 @@ def _forget_downloads(kern):
         stamp.unlink()
 
 
-def setup(kern, qemu_src=None, upgrade=False):
-    """Make `build` possible; with UPGRADE look for newer versions of it all."""
-    release = paths.host_release()
-    if release not in RELEASES:
-        raise ui.Failure(f"this host's release is {release or 'unknown'}; "
-                         f"supported are Debian's {' and '.join(RELEASES)}")
-    _install(PACKAGES + (debugkernel.PACKAGES if kern == kernel.DEBUG else []))
+def _warn_of_libc():
+    """Programs that are built here run in the guest with the guest's libc."""
+    here, guest = distro.libc_version(), image.libc_version()
+    if here and guest and here > guest:
+        ui.warn(f"this host's libc {'.'.join(map(str, here))} is newer than the guest's, "
+                f"{'.'.join(map(str, guest))}: a program may not start there")
+
+
+def setup(kern, qemu_src=None, upgrade=False, test=False):
+    """Make `build` possible, with TEST the tests; with UPGRADE look for newer versions."""
+    tree = ["tree"] if qemu.choice() == qemu.TREE else []
+    install("build", *tree, *(["test"] if test else []), *(["debug"] if kern == kernel.DEBUG else []))
     if qemu_src:
         qemusource.set_origin(qemu_src)
     if upgrade:
@@ -62,3 +59,4 @@ def setup(kern, qemu_src=None, upgrade=False):
     kernel.fetch(kern)
     image.fetch()
     host.fetch()
+    _warn_of_libc()

@@ -65,7 +65,7 @@ def _run_suite(suite, kern, tally):
 
 def _build(suites, kern):
     lab_needed = set(IN_GUESTS) & set(suites)
-    prepare.setup(kern)
+    prepare.setup(kern, test=True)
     if lab_needed or "qtest" in suites:
         qemu.build(with_tests="qtest" in suites)
     host.build()

@@ -7,9 +7,14 @@
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from lab import packages  # noqa: E402
+
 INCLUDE = ROOT / "librsm" / "include"
 
 
@@ -19,6 +24,16 @@ def present(names):
 
 C_COMPILERS = present(["gcc", "clang"])
 CXX_COMPILERS = present(["g++", "clang++"])
+
+# clang++ comes with clang.
+NEEDS = {"gcc": ("build", "command gcc"), "g++": ("test", "command g++"),
+         "clang": ("test", "command clang"), "clang++": ("test", "command clang")}
+
+
+def absent():
+    """Each compiler that is not there, with the reason for a test to be skipped."""
+    return {name: f"{name} is not installed: {packages.hint(*need)}"
+            for name, need in NEEDS.items() if name not in C_COMPILERS + CXX_COMPILERS}
 
 
 def run(compiler, source, flags, suffix=".c"):

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""Entry point of the lab tool, started by rsmlab; all of it lives in scripts/lab/."""
+import os
+import sys
+
+# Before anything that an older Python cannot even read.
+if sys.version_info < (3, 9):
+    sys.exit("rsmlab: python3 is %d.%d here; 3.9 or newer is needed" % sys.version_info[:2])
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+try:
+    from lab import guard
+except ModuleNotFoundError as e:
+    sys.exit("rsmlab: this python3 has no module %s; install all of Python's standard library "
+             "(Debian: the package python3)" % e.name)
+
+sys.exit(guard.main(sys.argv[1:]))
