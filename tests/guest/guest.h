@@ -6,7 +6,8 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * Usage of every program: NAME [CONTROLLER], loopback by default.
+ * Usage of every program: NAME [CONTROLLER [TEST...]], by default all tests over
+ * loopback.  NAME --list prints the names of the tests.
  */
 #ifndef TESTS_GUEST_GUEST_H
 #define TESTS_GUEST_GUEST_H
