@@ -47,7 +47,7 @@ class Run:
                 self.results[point[2]] = (not point[1], "\n".join(said))
                 said = []
             elif not line.startswith("1.."):
-                said.append(line)
+                said.append(line.removeprefix("# "))
         return said
 
     def _run(self, node):
