@@ -129,11 +129,16 @@ struct child child_start(void (*run)(void *), void *argument)
 	return child;
 }
 
+void child_runs(long long number)
+{
+	require(write(ready_to, &number, sizeof(number)), sizeof(number));
+}
+
 void child_ready(long long number)
 {
 	char byte;
 
-	require(write(ready_to, &number, sizeof(number)), sizeof(number));
+	child_runs(number);
 	require(read(ready_from, &byte, 1), 1);
 }
 
