@@ -275,24 +275,45 @@ def _on_signal(_signo, _frame):
     raise KeyboardInterrupt
 
 
+def _chosen(tests, wanted):
+    """Those of the tests that the command line names; all if it names none."""
+    unknown = set(wanted) - {t.__name__ for t in tests}
+    if unknown:
+        sys.exit(f"no such test: {', '.join(sorted(unknown))}")
+    return [t for t in tests if not wanted or t.__name__ in wanted]
+
+
+def _learned(tests, lab, wanted):
+    """The tests that TESTS(lab) finds; a file that cannot run has none, and says why."""
+    try:
+        return _chosen(tests(lab), wanted)
+    except Skip as e:
+        print(f"1..0 # SKIP {e}")
+        sys.exit(0)
+    except (AssertionError, TimeoutError) as e:
+        raise ui.Failure(str(e)) from e
+
+
 def main(tests, nodes=2, argv=None, **options):
     """Run TESTS (functions of the lab) with NODES nodes; exits 0 or 1.
 
-    OPTIONS are those of node.Options: memory and window in MiB, adapters, extra.
+    TESTS may be a function of the lab instead, which finds them when the nodes
+    run; it may skip them all. OPTIONS are those of node.Options: memory and window
+    in MiB, adapters, extra.
 
     Names on the command line select tests. A skip is told by TAP alone: meson
     takes exit status 77 for an error from a test that speaks TAP.
     """
     wanted = sys.argv[1:] if argv is None else argv
-    unknown = set(wanted) - {t.__name__ for t in tests}
-    if unknown:
-        sys.exit(f"no such test: {', '.join(sorted(unknown))}")
-    tests = [t for t in tests if not wanted or t.__name__ in wanted]
+    if not callable(tests):
+        tests = _chosen(tests, wanted)
     signal.signal(signal.SIGTERM, _on_signal)
     signal.signal(signal.SIGHUP, _on_signal)
     lab = TestLab(nodes, **options)
     try:
         lab.boot()
+        if callable(tests):
+            tests = _learned(tests, lab, wanted)
         closing = closing_checks() if nodes else []
         print(f"1..{len(tests) + len(closing)}", flush=True)
         verdicts = [_run_one(i, t.__name__, _healed, t, lab) for i, t in enumerate(tests, 1)]

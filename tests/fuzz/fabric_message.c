@@ -32,15 +32,19 @@ static void check_hello(const FabricHello *hello, unsigned int n_fds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* A block of the exact size: a read beyond it is seen. */
-	uint8_t *packet, again[FABRIC_WIRE_MAX];
+	uint8_t *block, *packet, again[FABRIC_WIRE_MAX];
 	FabricMessage msg;
 	char *fault;
 
 	if (size < 1)
 		return 0;
-	packet = malloc(size);
-	memcpy(packet, data + 1, size - 1);
+	/*
+	 * The packet ends where its block ends, so that a read beyond it is seen.
+	 * The first byte goes with it: ASan gives a block of no bytes one.
+	 */
+	block = malloc(size);
+	memcpy(block, data, size);
+	packet = block + 1;
 	fault = fabric_wire_decode(packet, size - 1, data[0], &msg);
 	if (!fault) {
 		if (msg.type == FABRIC_HELLO)
@@ -51,6 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		g_assert_cmpint(memcmp(again, packet, size - 1), ==, 0);
 	}
 	g_free(fault);
-	free(packet);
+	free(block);
 	return 0;
 }

@@ -7,6 +7,7 @@
  */
 #include "guest.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -198,29 +199,51 @@ static void rebind_of_lost_memory_is_refused(void)
 	expect(rsm_memseg_export_destroy(p.export), RSM_SUCCESS);
 }
 
+/* In memory that parent and child share. */
+struct storing {
+	volatile uint64_t *mapping;
+	volatile uint64_t stores;
+	volatile bool stop;
+};
+
 static void store_without_pause(void *argument)
 {
-	struct pair *p = argument;
-	uint64_t i;
+	struct storing *storing = argument;
 
-	child_ready(0);
-	for (i = 0; i < 2000000; i++)
-		((volatile uint64_t *)p->mapping)[i % (2 * page / 8)] = i;
+	child_runs(0);
+	for (; !storing->stop; storing->stores++)
+		storing->mapping[storing->stores % (2 * page / 8)] = storing->stores;
+}
+
+static void await_stores(const struct storing *storing)
+{
+	uint64_t before = storing->stores;
+
+	while (storing->stores == before)
+		sched_yield();
 }
 
 static void many_rebinds_under_stores_lose_no_connection(void)
 {
 	struct pair p = rebindable_pair();
-	struct child child = child_start(store_without_pause, &p);
+	struct storing *storing = mmap(NULL, page, PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct child child;
 	uint8_t *other;
 	int i;
 
+	require(storing == MAP_FAILED, false);
+	storing->mapping = (volatile uint64_t *)p.mapping;
+	child = child_start(store_without_pause, storing);
 	for (i = 0; i < 200; i++) {
 		other = memory(2 * page);
+		await_stores(storing);
 		require(rsm_memseg_export_rebind(p.export, other, 0, 2 * page), RSM_SUCCESS);
 		require(munmap(p.memory, 2 * page), 0);
 		p.memory = other;
 	}
+	await_stores(storing);
+	storing->stop = true;
 	expect(child_finish(&child), 0);
 	expect_untouched(&p);
 }

@@ -129,11 +129,16 @@ struct child child_start(void (*run)(void *), void *argument)
 	return child;
 }
 
+void child_runs(long long number)
+{
+	require(write(ready_to, &number, sizeof(number)), sizeof(number));
+}
+
 void child_ready(long long number)
 {
 	char byte;
 
-	require(write(ready_to, &number, sizeof(number)), sizeof(number));
+	child_runs(number);
 	require(read(ready_from, &byte, 1), 1);
 }
 
@@ -220,19 +225,53 @@ static bool run_one(const struct test *test, char *name)
 	return status == 0;
 }
 
-int guest_main(int argc, char *argv[], const struct test *tests, size_t count)
+static int list(const struct test *tests, size_t count)
 {
-	char *name = argc > 1 ? argv[1] : "loopback";
-	size_t i, bad = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		puts(tests[i].name);
+	return 0;
+}
+
+static bool is_wanted(const struct test *test, char *const names[])
+{
+	if (!*names)
+		return true;
+	for (; *names; names++)
+		if (!strcmp(*names, test->name))
+			return true;
+	return false;
+}
+
+static int run_all(char *controller_name, char *const wanted[], const struct test *tests,
+		   size_t count)
+{
+	size_t i, planned = 0, done = 0, bad = 0;
 	bool good;
 
-	page = (size_t)sysconf(_SC_PAGESIZE);
-	loopback = !strcmp(name, "loopback");
-	printf("1..%zu\n", count);
+	for (i = 0; i < count; i++)
+		planned += is_wanted(&tests[i], wanted);
+	printf("1..%zu\n", planned);
 	for (i = 0; i < count; i++) {
-		good = run_one(&tests[i], name);
+		if (!is_wanted(&tests[i], wanted))
+			continue;
+		good = run_one(&tests[i], controller_name);
 		bad += !good;
-		printf("%s %zu - %s\n", good ? "ok" : "not ok", i + 1, tests[i].name);
+		printf("%s %zu - %s\n", good ? "ok" : "not ok", ++done, tests[i].name);
 	}
 	return bad ? 1 : 0;
+}
+
+int guest_main(int argc, char *argv[], const struct test *tests, size_t count)
+{
+	static char loopback_name[] = "loopback";
+	char *name = argc > 1 ? argv[1] : loopback_name;
+
+	if (!strcmp(name, "--list"))
+		return list(tests, count);
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	loopback = !strcmp(name, loopback_name);
+	/* argv ends with NULL, so what follows the controller is a list as well. */
+	return run_all(name, argv + (argc > 1 ? 2 : 1), tests, count);
 }

@@ -6,7 +6,8 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * Usage of every program: NAME [CONTROLLER], loopback by default.
+ * Usage of every program: NAME [CONTROLLER [TEST...]], by default all tests over
+ * loopback.  NAME --list prints the names of the tests.
  */
 #ifndef TESTS_GUEST_GUEST_H
 #define TESTS_GUEST_GUEST_H
@@ -71,6 +72,8 @@ struct child {
 };
 struct child child_start(void (*run)(void *), void *argument);
 void child_ready(long long number);
+/* As child_ready(), for a child that goes on and ends of itself. */
+void child_runs(long long number);
 int child_finish(struct child *child);
 /* Both at once, for a function that calls neither; its expectations are the test's. */
 void in_child(void (*run)(void *), void *argument);

@@ -6,12 +6,14 @@
  */
 #include "guest.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <time.h>
+
+#include "waiting.h"
 
 #define post	rsm_intr_signal_post
 #define wait_ms	rsm_intr_signal_wait
+
+#define WAITER_MS	1000
 
 static int64_t now_ms(void)
 {
@@ -159,78 +161,60 @@ static void pending_events_outlive_the_connection(void)
 	expect(pending(p.import), 1);
 }
 
+static int wait_a_while(void *handle)
+{
+	return wait_ms(handle, WAITER_MS);
+}
+
+static int wait_for_ever(void *handle)
+{
+	return wait_ms(handle, -1);
+}
+
 static void unpublish_does_not_wake(void)
 {
 	struct pair p = pair();
+	struct waiter waiter;
 
+	waiter_start(&waiter, wait_a_while, p.import);
 	require(rsm_memseg_export_unpublish(p.export), RSM_SUCCESS);
-	expect(wait_ms(p.import, 100), RSMERR_TIMEOUT);
-}
-
-static void ignore(int signal)
-{
-	(void)signal;
+	expect_true(waiter_sleeps(&waiter));
+	expect(waiter_end(&waiter), RSMERR_TIMEOUT);
+	expect_true(waiter.took >= WAITER_MS);
 }
 
 static void signals_interrupt_a_wait(void)
 {
-	struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
 	struct pair p = pair();
-	struct timespec soon = { 0, 50000000 };
-	struct itimerspec time = { .it_value = soon };
-	timer_t timer;
 
-	require(sigaction(SIGUSR1, &action, NULL), 0);
-	require(timer_create(CLOCK_MONOTONIC, &(struct sigevent){
-		.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 }, &timer), 0);
-	require(timer_settime(timer, 0, &time, NULL), 0);
+	interrupts_begin(50);
 	expect(wait_ms(p.export, -1), RSMERR_INTERRUPTED);
-}
-
-static void *post_later(void *import)
-{
-	struct timespec soon = { 0, 100000000 };
-
-	nanosleep(&soon, NULL);
-	post(import, 0);
-	return NULL;
+	interrupts_end();
 }
 
 static void wait_for_ever_ends_with_the_event(void)
 {
 	struct pair p = pair();
-	pthread_t thread;
+	struct waiter waiter;
 
-	require(pthread_create(&thread, NULL, post_later, p.import), 0);
-	expect(wait_ms(p.export, -1), RSM_SUCCESS);
-	require(pthread_join(thread, NULL), 0);
-}
-
-static void *wait_half_a_second(void *handle)
-{
-	return (void *)(intptr_t)wait_ms(handle, 500);
+	waiter_start(&waiter, wait_for_ever, p.export);
+	expect(post(p.import, 0), RSM_SUCCESS);
+	expect(waiter_end(&waiter), RSM_SUCCESS);
 }
 
 static void one_event_wakes_one_of_two_waiters(void)
 {
-	int64_t start = now_ms();
 	struct pair p = pair();
-	pthread_t threads[2];
-	void *results[2];
-	int i, timeouts = 0, successes = 0;
+	struct waiter waiters[2];
+	int i;
 
 	for (i = 0; i < 2; i++)
-		require(pthread_create(&threads[i], NULL, wait_half_a_second, p.export), 0);
-	post_later(p.import);
-	for (i = 0; i < 2; i++) {
-		require(pthread_join(threads[i], &results[i]), 0);
-		successes += (intptr_t)results[i] == RSM_SUCCESS;
-		timeouts += (intptr_t)results[i] == RSMERR_TIMEOUT;
-	}
-	expect(successes, 1);
-	expect(timeouts, 1);
+		waiter_start(&waiters[i], wait_a_while, p.export);
+	expect(post(p.import, 0), RSM_SUCCESS);
+	expect_true(one_was_served(waiters, RSM_SUCCESS, RSMERR_TIMEOUT));
 	/* Waking in vain does not shorten the other's wait. */
-	expect_true(now_ms() - start >= 500);
+	for (i = 0; i < 2; i++)
+		expect_true(waiters[i].result == RSM_SUCCESS || waiters[i].took >= WAITER_MS);
 }
 
 static const struct test tests[] = {

@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 """Modules: loading, unloading, what holds them, and their limits."""
-import pathlib
-import sys
+import contextlib
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import guestprograms
+from guestprograms import testlib
 
-from lab import testlib  # noqa: E402
-
-QUICK = "guest-barriers"    # a program that uses most of the agent
+QUICK = "barriers"      # a program that uses most of the agent
 
 
 def modules_load_and_unload_again_and_again(lab):
@@ -17,14 +15,14 @@ def modules_load_and_unload_again_and_again(lab):
     for _ in range(20):
         node.drivers("unload")
         node.drivers("load")
-    node.check(QUICK, "loopback")
-    node.check(QUICK, "sci0")
+    guestprograms.all_pass(node, QUICK, "loopback")
+    guestprograms.all_pass(node, QUICK, "sci0")
 
 
 def unloading_right_after_use_leaves_nothing(lab):
     node = lab.node(1)
     for _ in range(3):
-        node.check(QUICK, "sci0")
+        guestprograms.all_pass(node, QUICK, "sci0")
         node.drivers("unload")
         node.drivers("load")
 
@@ -33,8 +31,8 @@ def agent_works_without_an_adapter(lab):
     node = lab.node(1)
     node.check("rmmod", "sci")
     try:
-        node.check("guest-controllers", "loopback")
-        node.check(QUICK, "loopback")
+        guestprograms.all_pass(node, "controllers", "loopback")
+        guestprograms.all_pass(node, QUICK, "loopback")
     finally:
         node.check("modprobe", "sci")
 
@@ -64,12 +62,12 @@ def without_the_agent_there_is_no_controller(lab):
         node.drivers("load")
 
 
-def limits_of_the_agent_hold(lab):
-    node = lab.node(1)
+@contextlib.contextmanager
+def small_limits(node):
     node.drivers("unload")
     try:
         node.check("modprobe", "rsm", "max_segments=20", "max_exported_memory=10")
-        node.check("guest-limits", "loopback")
+        yield
     finally:
         node.drivers("unload")
         node.drivers("load")
@@ -88,13 +86,17 @@ def bad_parameters_are_refused(lab):
         node.drivers("load")
 
 
-if __name__ == "__main__":
-    testlib.main([
+def tests(lab):
+    return [
         modules_load_and_unload_again_and_again,
         unloading_right_after_use_leaves_nothing,
         agent_works_without_an_adapter,
         open_segments_hold_the_agent,
         without_the_agent_there_is_no_controller,
-        limits_of_the_agent_hold,
+        *guestprograms.tests(lab.node(1), ["limits"], ["loopback"], small_limits),
         bad_parameters_are_refused,
-    ], nodes=1)
+    ]
+
+
+if __name__ == "__main__":
+    testlib.main(tests, nodes=1)

@@ -269,15 +269,19 @@ static void elements_are_not_torn(void)
 {
 	struct segment s = segment_with_barrier(RSM_PERM_RDWR);
 	struct tearing tearing = { .import = s.import };
+	bool zeros = false, ones = false;
 	uint64_t value;
 	pthread_t thread;
 	int i;
 
 	memset(s.memory, 0, 8);
 	require(pthread_create(&thread, NULL, put_all_ones_and_zeros, &tearing), 0);
-	for (i = 0; i < 200000; i++) {
+	/* As long as it takes until both threads have met. */
+	for (i = 0; i < 200000 || !zeros || !ones; i++) {
 		require(rsm_memseg_import_get64(s.import, 0, &value, 1), RSM_SUCCESS);
 		require(value == 0 || value == ~0ull, true);
+		zeros |= value == 0;
+		ones |= value == ~0ull;
 	}
 	tearing.stop = 1;
 	require(pthread_join(thread, NULL), 0);

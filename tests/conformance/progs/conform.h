@@ -138,9 +138,6 @@ void segmentid_file(const char *text);
 /* An ordinary user, without privileges. */
 void become(unsigned int uid, unsigned int gid);
 
-/* A signal that a call may be waiting for, once, in that time. */
-void interrupt_after(long milliseconds);
-
 /* A time that is long enough for a stock kernel, on the one that runs. */
 unsigned int slow(unsigned int time);
 /* Wait for something that another process or node does. */

@@ -7,9 +7,10 @@
 #define _GNU_SOURCE
 #include "conform.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "waiting.h"
 
 #define SHORTLY	50	/* milliseconds without an event */
 
@@ -135,21 +136,29 @@ static void a227_a_signal_interrupts_a_wait(void)
 	struct imported imported = import(page);
 	struct pollfd pollfd = pollfd_of(imported.import);
 
-	interrupt_after(100);
+	interrupts_begin(100);
 	expect(rsm_intr_signal_wait(imported.import, -1), RSMERR_INTERRUPTED);
-	interrupt_after(100);
 	expect(rsm_intr_signal_wait_pollfd(&pollfd, 1, -1, NULL), RSMERR_INTERRUPTED);
+	interrupts_end();
+}
+
+#define WAITER_MS	3000
+
+static int wait_a_while(void *handle)
+{
+	return rsm_intr_signal_wait(handle, WAITER_MS);
 }
 
 static void a228_unpublish_does_not_wake_a_waiter(void)
 {
 	struct imported imported = import(page);
-	long long start;
+	struct waiter waiter;
 
+	waiter_start(&waiter, wait_a_while, imported.import);
 	peer_ok("unpublish 0");
-	start = now();
-	expect(rsm_intr_signal_wait(imported.import, 300), RSMERR_TIMEOUT);
-	expect_true(now() - start >= 300);
+	expect_true(waiter_sleeps(&waiter));
+	expect(waiter_end(&waiter), RSMERR_TIMEOUT);
+	expect_true(waiter.took >= WAITER_MS);
 }
 
 static void a228_events_outlive_the_connection(void)
@@ -240,37 +249,16 @@ static void a233_the_number_of_descriptors_may_be_left_out(void)
 	expect(rsm_intr_signal_wait_pollfd(&pollfd, 1, 0, NULL), RSMERR_TIMEOUT);
 }
 
-#define WAITER_MS	3000
-
-struct waiter {
-	pthread_t thread;
-	void *handle;
-	int ret;
-};
-
-static void *wait_in_thread(void *argument)
-{
-	struct waiter *waiter = argument;
-
-	waiter->ret = rsm_intr_signal_wait(waiter->handle, WAITER_MS);
-	return NULL;
-}
-
 static void a234_one_post_satisfies_one_of_two_waiters(void)
 {
 	struct imported imported = import(page);
 	struct waiter waiters[2];
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
-		waiters[i].handle = imported.import;
-		require(pthread_create(&waiters[i].thread, NULL, wait_in_thread, &waiters[i]), 0);
-	}
-	peer_ok("post 0 0");
 	for (i = 0; i < 2; i++)
-		pthread_join(waiters[i].thread, NULL);
-	expect(waiters[0].ret + waiters[1].ret, RSMERR_TIMEOUT);
-	expect_true(waiters[0].ret == 0 || waiters[1].ret == 0);
+		waiter_start(&waiters[i], wait_a_while, imported.import);
+	peer_ok("post 0 0");
+	expect_true(one_was_served(waiters, RSM_SUCCESS, RSMERR_TIMEOUT));
 }
 
 static void a236_many_ready_segments_are_all_consumed(void)

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -263,25 +262,6 @@ void become(unsigned int uid, unsigned int gid)
 	require(setgroups(0, NULL), 0);
 	require(setgid(gid), 0);
 	require(setuid(uid), 0);
-}
-
-/* The timer is that of the test's own alarm, which is set again. */
-static void on_alarm(int signo)
-{
-	(void)signo;
-	signal(SIGALRM, SIG_DFL);
-	alarm(slow(TEST_SECONDS));
-}
-
-void interrupt_after(long milliseconds)
-{
-	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval timer = {
-		.it_value = { milliseconds / 1000, milliseconds % 1000 * 1000 },
-	};
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 unsigned int slow(unsigned int time)

@@ -9,9 +9,10 @@
 #include "conform.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "waiting.h"
 
 static bool connects(void *import)
 {
@@ -26,8 +27,9 @@ static void a126_a_further_connect_does_not_ask_the_exporter(void)
 	peer_export(0, page);
 	connect_to(ID, RSM_PERM_RDWR);
 	host_ok("pause");
-	interrupt_after(5000);
+	interrupts_begin(5000);
 	ret = try_connect(ID, RSM_PERM_RDWR, &second);
+	interrupts_end();
 	host_ok("resume");
 	expect(ret, RSM_SUCCESS);
 }
@@ -39,8 +41,9 @@ static void a133_a_signal_interrupts_a_connect(void)
 
 	peer_export(0, page);
 	host_ok("pause");
-	interrupt_after(300);
+	interrupts_begin(300);
 	ret = try_connect(ID, RSM_PERM_RDWR, &import);
+	interrupts_end();
 	host_ok("resume");
 	expect(ret, RSMERR_INTERRUPTED);
 	expect_true(!import);
@@ -61,16 +64,7 @@ static void connect_and_lose(void *ready)
 
 static bool is_asleep(void *pid)
 {
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", *(int *)pid);
-	file = fopen(path, "r");
-	if (file && fscanf(file, "%*d %*s %c", &state) != 1)
-		state = 0;
-	if (file)
-		fclose(file);
-	return state == 'S';
+	return task_sleeps(*(int *)pid);
 }
 
 static void a134_a_node_that_dies_ends_a_connect(void)
@@ -150,7 +144,7 @@ static bool is_blocked(void *argument)
 	bool same = posting->posted && posting->seen == posting->posted;
 
 	posting->seen = posting->posted;
-	return same && is_asleep(&posting->pid);
+	return same && task_sleeps(posting->pid);
 }
 
 /* Start a process that posts until it waits for the peer. */
@@ -231,10 +225,11 @@ static void a256_a_halted_importer_does_not_hold_up_the_exporter(void)
 	peer_ok("import %u %u", local_node, id);
 	host_ok("pause");
 	munmap(address, page);
-	interrupt_after(10000);
+	interrupts_begin(10000);
 	unpublish = rsm_memseg_export_unpublish(export);
 	republish = rsm_memseg_export_republish(export, NULL, 0);
 	rebind = rsm_memseg_export_rebind(export, memory(page), 0, page);
+	interrupts_end();
 	host_ok("resume");
 	expect(unpublish, RSMERR_SEG_NOT_PUBLISHED);
 	expect(republish, RSMERR_SEG_NOT_PUBLISHED);

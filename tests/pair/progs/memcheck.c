@@ -5,9 +5,11 @@
  * A peer's store that reaches memory which its owner had given back shows as a
  * changed word.
  *
- * Usage: memcheck WORD MILLISECONDS (SIGTERM: look once more and end)
- * Output: "bytes N changed N [first value]"; exits with 1 if a word changed.
- * "ready" is printed once the memory is filled.
+ * Usage: memcheck WORD MILLISECONDS
+ * SIGTERM: look at all once more and end; SIGUSR1: say when that has been done.
+ * Output: "ready" once the memory is filled, "looked" after a look at all that
+ * began after SIGUSR1, "bytes N changed N [first value]" at the end; exits with
+ * 1 if a word changed.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -24,12 +26,18 @@
 
 static uint64_t *chunks[CHUNKS_MAX];
 static unsigned int n_chunks;
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, asked;
 
 static void on_term(int sig)
 {
 	(void)sig;
 	stop = 1;
+}
+
+static void on_question(int sig)
+{
+	(void)sig;
+	asked = 1;
 }
 
 static unsigned long available_kb(void)
@@ -80,19 +88,26 @@ int main(int argc, char **argv)
 {
 	uint64_t word, deadline, first = 0;
 	unsigned long count;
-	int last;
+	int last, answer;
 
 	if (argc != 3)
 		pair_die("usage: memcheck WORD MILLISECONDS");
 	word = pair_number(argv[1], 16);
 	signal(SIGTERM, on_term);
+	signal(SIGUSR1, on_question);
 	take(word);
 	puts("ready");
 	fflush(stdout);
 	deadline = pair_now_ms() + pair_number(argv[2], 10);
 	do {
 		last = stop || pair_now_ms() >= deadline;
+		answer = asked;
+		asked = 0;
 		count = changed(word, &first);
+		if (answer) {
+			puts("looked");
+			fflush(stdout);
+		}
 	} while (!count && !last);
 	printf("bytes %lu changed %lu", n_chunks * CHUNK, count);
 	if (count)

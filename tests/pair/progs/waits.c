@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "pairprog.h"
+#include "waiting.h"
 
 #define BYTES	8192
 
@@ -38,17 +39,7 @@ static void *unpublish(void *data)
 /* Whether a thread of ours sleeps in the kernel so that nothing can wake it but a peer. */
 static int is_idle(int thread)
 {
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread);
-	file = fopen(path, "r");
-	if (file) {
-		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = 0;
-		fclose(file);
-	}
-	return state == 'I';
+	return task_state(thread) == 'I';
 }
 
 static void publish(struct subject *subject, const char *id, uint_t flags)

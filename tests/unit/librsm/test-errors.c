@@ -5,6 +5,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 
@@ -15,68 +16,76 @@ struct translation {
 	int rsmerr;
 };
 
-static void errors_of_open(void)
+static const struct translation open_errors[] = {
+	{ ENOENT, RSMERR_CTLR_NOT_PRESENT }, { ENODEV, RSMERR_CTLR_NOT_PRESENT },
+	{ ENXIO, RSMERR_CTLR_NOT_PRESENT }, { EACCES, RSMERR_PERM_DENIED },
+	{ EPERM, RSMERR_PERM_DENIED }, { EMFILE, RSMERR_INSUFFICIENT_RESOURCES },
+	{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { ENOMEM, RSMERR_INSUFFICIENT_RESOURCES },
+	{ EBADF, RSMERR_INSUFFICIENT_RESOURCES },
+};
+
+static void error_of_open(gconstpointer data)
 {
-	static const struct translation table[] = {
-		{ ENOENT, RSMERR_CTLR_NOT_PRESENT }, { ENODEV, RSMERR_CTLR_NOT_PRESENT },
-		{ ENXIO, RSMERR_CTLR_NOT_PRESENT }, { EACCES, RSMERR_PERM_DENIED },
-		{ EPERM, RSMERR_PERM_DENIED }, { EMFILE, RSMERR_INSUFFICIENT_RESOURCES },
-		{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { ENOMEM, RSMERR_INSUFFICIENT_RESOURCES },
-		{ EBADF, RSMERR_INSUFFICIENT_RESOURCES },
-	};
 	static char page[4096] __attribute__((aligned(4096)));
+	const struct translation *t = data;
 	rsmapi_controller_handle_t controller, other;
 	rsm_memseg_export_handle_t export;
 	rsm_memseg_import_handle_t import;
 	rsm_topology_t *topology;
-	size_t i;
 
 	fake_reset();
 	controller = fake_controller();
-	for (i = 0; i < G_N_ELEMENTS(table); i++) {
-		fake.error[FAKE_OPEN] = table[i].error;
-		g_assert_cmpint(rsm_get_controller((char *)"sci1", &other), ==, table[i].rsmerr);
-		g_assert_cmpint(rsm_get_interconnect_topology(&topology), ==, table[i].rsmerr);
-		g_assert_null(topology);
-		g_assert_cmpint(rsm_memseg_export_create(controller, &export, page, 4096, 0), ==,
-				table[i].rsmerr);
-		g_assert_null(export);
-		g_assert_cmpint(rsm_memseg_import_connect(controller, 1, 1, 0, &import), ==,
-				table[i].rsmerr);
-		g_assert_null(import);
-	}
+	fake.error[FAKE_OPEN] = t->error;
+	g_assert_cmpint(rsm_get_controller((char *)"sci1", &other), ==, t->rsmerr);
+	g_assert_cmpint(rsm_get_interconnect_topology(&topology), ==, t->rsmerr);
+	g_assert_null(topology);
+	g_assert_cmpint(rsm_memseg_export_create(controller, &export, page, 4096, 0), ==,
+			t->rsmerr);
+	g_assert_null(export);
+	g_assert_cmpint(rsm_memseg_import_connect(controller, 1, 1, 0, &import), ==, t->rsmerr);
+	g_assert_null(import);
 	g_assert_cmpint(fake.descriptors, ==, 0);
 	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
 }
 
-static void errors_of_ioctl(void)
+static const struct translation ioctl_errors[] = {
+	{ EFAULT, RSMERR_BAD_ADDR }, { EINTR, RSMERR_INTERRUPTED },
+	{ ENOMEM, RSMERR_INSUFFICIENT_MEM }, { EAGAIN, RSMERR_INSUFFICIENT_RESOURCES },
+	{ EBADF, RSMERR_BAD_SEG_HNDL }, { ENOTTY, RSMERR_BAD_SEG_HNDL },
+	{ EINVAL, RSMERR_INTERNAL_ERROR }, { EIO, RSMERR_INTERNAL_ERROR },
+};
+
+static void error_of_ioctl(gconstpointer data)
 {
-	static const struct translation table[] = {
-		{ EFAULT, RSMERR_BAD_ADDR }, { EINTR, RSMERR_INTERRUPTED },
-		{ ENOMEM, RSMERR_INSUFFICIENT_MEM }, { EAGAIN, RSMERR_INSUFFICIENT_RESOURCES },
-		{ EBADF, RSMERR_BAD_SEG_HNDL }, { ENOTTY, RSMERR_BAD_SEG_HNDL },
-		{ EINVAL, RSMERR_INTERNAL_ERROR }, { EIO, RSMERR_INTERNAL_ERROR },
-	};
+	const struct translation *t = data;
 	rsmapi_controller_handle_t controller, other;
 	rsm_memseg_export_handle_t export;
 	rsm_memseg_import_handle_t import;
 	rsm_memseg_id_t id = 0;
-	size_t i;
 
 	fake_reset();
 	controller = fake_controller();
 	export = fake_export(controller);
-	for (i = 0; i < G_N_ELEMENTS(table); i++) {
-		fake.error[FAKE_IOCTL] = table[i].error;
-		g_assert_cmpint(rsm_get_controller((char *)"sci1", &other), ==, table[i].rsmerr);
-		g_assert_cmpint(rsm_memseg_import_connect(controller, 1, 1, 0, &import), ==,
-				table[i].rsmerr);
-		g_assert_cmpint(rsm_memseg_export_publish(export, &id, NULL, 0), ==,
-				table[i].rsmerr);
-		g_assert_cmpint(rsm_intr_signal_post(export, 0), ==, table[i].rsmerr);
-	}
+	fake.error[FAKE_IOCTL] = t->error;
+	g_assert_cmpint(rsm_get_controller((char *)"sci1", &other), ==, t->rsmerr);
+	g_assert_cmpint(rsm_memseg_import_connect(controller, 1, 1, 0, &import), ==, t->rsmerr);
+	g_assert_cmpint(rsm_memseg_export_publish(export, &id, NULL, 0), ==, t->rsmerr);
+	g_assert_cmpint(rsm_intr_signal_post(export, 0), ==, t->rsmerr);
 	fake.error[FAKE_IOCTL] = 0;
-	/* The verdicts of the agent are passed through. */
+	g_assert_cmpint(rsm_memseg_export_destroy(export), ==, RSM_SUCCESS);
+	g_assert_cmpint(fake.descriptors, ==, 0);
+	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
+}
+
+static void verdicts_of_the_agent_are_passed_through(void)
+{
+	rsmapi_controller_handle_t controller;
+	rsm_memseg_export_handle_t export;
+	rsm_memseg_id_t id = 0;
+
+	fake_reset();
+	controller = fake_controller();
+	export = fake_export(controller);
 	fake.status[_IOC_NR(RSM_IOC_PUBLISH)] = RSMERR_SEGID_IN_USE;
 	g_assert_cmpint(rsm_memseg_export_publish(export, &id, NULL, 0), ==, RSMERR_SEGID_IN_USE);
 	g_assert_cmpuint(id, ==, 0);
@@ -85,64 +94,61 @@ static void errors_of_ioctl(void)
 	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
 }
 
-static void errors_of_mmap(void)
+static const struct translation mmap_errors[] = {
+	{ ENOMEM, RSMERR_BAD_LENGTH }, { ENXIO, RSMERR_BAD_LENGTH },
+	{ EOVERFLOW, RSMERR_BAD_LENGTH }, { ENODEV, RSMERR_CONN_ABORTED },
+	{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { EACCES, RSMERR_BAD_PERMS },
+	{ EINVAL, RSMERR_MAP_FAILED }, { EOPNOTSUPP, RSMERR_MAP_FAILED },
+	{ EBADF, RSMERR_MAP_FAILED },
+};
+
+static void error_of_mmap(gconstpointer data)
 {
-	static const struct translation table[] = {
-		{ ENOMEM, RSMERR_BAD_LENGTH }, { ENXIO, RSMERR_BAD_LENGTH },
-		{ EOVERFLOW, RSMERR_BAD_LENGTH }, { ENODEV, RSMERR_CONN_ABORTED },
-		{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { EACCES, RSMERR_BAD_PERMS },
-		{ EINVAL, RSMERR_MAP_FAILED }, { EOPNOTSUPP, RSMERR_MAP_FAILED },
-		{ EBADF, RSMERR_MAP_FAILED },
-	};
+	const struct translation *t = data;
 	rsmapi_controller_handle_t controller;
 	rsm_memseg_import_handle_t import;
 	rsm_iovec_t entry = { .io_type = RSM_VA_TYPE, .transfer_length = 1 };
 	rsm_scat_gath_t sg = { .io_request_count = 1, .iovec = &entry };
 	void *address = NULL;
 	char byte = 0;
-	size_t i;
 
 	fake_reset();
 	controller = fake_controller();
 	import = fake_import(controller);
 	sg.remote_handle = import;
 	entry.local.vaddr = &byte;
-	for (i = 0; i < G_N_ELEMENTS(table); i++) {
-		fake.error[FAKE_MMAP] = table[i].error;
-		g_assert_cmpint(rsm_memseg_import_map(import, &address, RSM_MAP_NONE,
-						      RSM_PERM_READ, 0, 4096), ==, table[i].rsmerr);
-		g_assert_null(address);
-		g_assert_cmpint(rsm_memseg_import_get(import, 0, &byte, 1), ==, table[i].rsmerr);
-		g_assert_cmpint(rsm_memseg_import_putv(&sg), ==, table[i].rsmerr);
-		g_assert_cmpuint(sg.io_residual_count, ==, 1);
-	}
+	fake.error[FAKE_MMAP] = t->error;
+	g_assert_cmpint(rsm_memseg_import_map(import, &address, RSM_MAP_NONE, RSM_PERM_READ, 0,
+					      4096), ==, t->rsmerr);
+	g_assert_null(address);
+	g_assert_cmpint(rsm_memseg_import_get(import, 0, &byte, 1), ==, t->rsmerr);
+	g_assert_cmpint(rsm_memseg_import_putv(&sg), ==, t->rsmerr);
+	g_assert_cmpuint(sg.io_residual_count, ==, 1);
 	g_assert_cmpint(rsm_memseg_import_disconnect(import), ==, RSM_SUCCESS);
 	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
 }
 
-static void errors_of_poll(void)
+static const struct translation poll_errors[] = {
+	{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { EFAULT, RSMERR_BAD_ADDR },
+	{ EINTR, RSMERR_INTERRUPTED }, { EINVAL, RSMERR_BAD_ARGS_ERRORS },
+	{ ENOMEM, RSMERR_BAD_ARGS_ERRORS },
+};
+
+static void error_of_poll(gconstpointer data)
 {
-	static const struct translation table[] = {
-		{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { EFAULT, RSMERR_BAD_ADDR },
-		{ EINTR, RSMERR_INTERRUPTED }, { EINVAL, RSMERR_BAD_ARGS_ERRORS },
-		{ ENOMEM, RSMERR_BAD_ARGS_ERRORS },
-	};
+	const struct translation *t = data;
 	rsmapi_controller_handle_t controller;
 	rsm_memseg_export_handle_t export;
 	struct pollfd fd = { .fd = -1 };
-	size_t i;
-	int n;
+	int n = 7;
 
 	fake_reset();
 	controller = fake_controller();
 	export = fake_export(controller);
-	for (i = 0; i < G_N_ELEMENTS(table); i++) {
-		fake.error[FAKE_POLL] = table[i].error;
-		g_assert_cmpint(rsm_intr_signal_wait(export, 0), ==, table[i].rsmerr);
-		n = 7;
-		g_assert_cmpint(rsm_intr_signal_wait_pollfd(&fd, 1, 0, &n), ==, table[i].rsmerr);
-		g_assert_cmpint(n, ==, 0);
-	}
+	fake.error[FAKE_POLL] = t->error;
+	g_assert_cmpint(rsm_intr_signal_wait(export, 0), ==, t->rsmerr);
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(&fd, 1, 0, &n), ==, t->rsmerr);
+	g_assert_cmpint(n, ==, 0);
 	g_assert_cmpint(rsm_memseg_export_destroy(export), ==, RSM_SUCCESS);
 	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
 }
@@ -228,15 +234,35 @@ static void topologies_grow_and_must_make_sense(void)
 	rsm_free_interconnect_topology(topology);
 }
 
+/* Each error is a test. */
+static void add_errors(const char *call, const struct translation *table, size_t count,
+		       GTestDataFunc test)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		char *path = g_strdup_printf("/errors/%s/%s", call,
+					     strerrorname_np(table[i].error));
+
+		g_test_add_data_func(path, &table[i], test);
+		g_free(path);
+	}
+}
+
+#define ADD_ERRORS(call) \
+	add_errors(#call, call##_errors, G_N_ELEMENTS(call##_errors), error_of_##call)
+
 int main(int argc, char *argv[])
 {
 	g_test_init(&argc, &argv, NULL);
 	/* The first: a version that is refused must not have been used. */
 	g_test_add_func("/errors/other_versions_are_refused", other_versions_are_refused);
-	g_test_add_func("/errors/open", errors_of_open);
-	g_test_add_func("/errors/ioctl", errors_of_ioctl);
-	g_test_add_func("/errors/mmap", errors_of_mmap);
-	g_test_add_func("/errors/poll", errors_of_poll);
+	ADD_ERRORS(open);
+	ADD_ERRORS(ioctl);
+	ADD_ERRORS(mmap);
+	ADD_ERRORS(poll);
+	g_test_add_func("/errors/verdicts_of_the_agent_are_passed_through",
+			verdicts_of_the_agent_are_passed_through);
 	g_test_add_func("/errors/impossible_connections_are_refused",
 			impossible_connections_are_refused);
 	g_test_add_func("/errors/topologies_grow_and_must_make_sense",
