@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""`test`: build everything, run the suites through meson, count TAP points."""
+"""`test`: build everything, run the suites through meson, count TAP points.
+
+Suites run in groups, the programs of a group beside each other: those that need no
+node first, then those that boot nodes, each program a lab of its own.
+"""
 import os
 import subprocess
 import sys
 
-from . import host, image, kernel, paths, prepare, qemu, qemutree, tap, ui
+from . import host, image, kernel, limits, paths, prepare, qemu, qemutree, tap, ui
 
 # Quick ones first: a broken tree is known within seconds.
 SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "kunit", "guest", "pair", "conformance", "model",
           "chaos")
 IN_GUESTS = ("lab", "kunit", "guest", "pair", "conformance", "model", "chaos")
+LAB_MIB = 2048          # that programs with nodes take, most of them less
 
 DIAGNOSTICS = 20        # lines shown of what a failed test says
 
@@ -43,28 +48,54 @@ def _meson(label, meson, builddir, args, tally, env=None):
             ui.say(f"  {line}")
 
 
-def _patience(suite, kern):
-    """For meson's deadlines, which are made for a stock kernel without counters."""
-    factor = kernel.slowness(kern) if suite in IN_GUESTS else 1
-    return factor * (2 if paths.COVERAGE else 1)
+def _beside(kern):
+    """How many programs with nodes run beside each other; they load one core, then a half."""
+    factor = kernel.memory(kern) / kernel.memory(paths.default_kernel())
+    return max(1, min(paths.JOBS, int(limits.memory_left() / (LAB_MIB * factor))))
 
 
-def _run_suite(suite, kern, tally):
-    if suite == "qtest" and qemu.choice() == qemu.TREE:
-        names = [name for name, _ in qemutree.qtests()]
-        if names:
-            _meson("qtest", paths.QEMU / "pyvenv" / "bin" / "meson", paths.QEMU, names, tally,
-                   qemutree.build_env())
-        else:
-            tally.add("failed", "qtest: QEMU was built without them")
-        return
-    report = paths.LOGS / f"{suite}.txt"
-    report.unlink(missing_ok=True)
-    _meson(suite, "meson", paths.HOST,
-           ["--suite", suite, "--timeout-multiplier", _patience(suite, kern)], tally)
-    # What a suite has found beyond its points.
-    if report.exists():
-        ui.say(report.read_text(encoding="utf-8").rstrip())
+def _patience(in_guests, beside, kern):
+    """For meson's deadlines, which are made for a stock kernel, no counters and nothing beside."""
+    factor = kernel.slowness(kern) if in_guests else 1
+    return factor * (2 if paths.COVERAGE else 1) * (2 if beside > 1 else 1)
+
+
+def _run_tree_qtests(tally):
+    names = [name for name, _ in qemutree.qtests()]
+    if names:
+        _meson("qtest", paths.QEMU / "pyvenv" / "bin" / "meson", paths.QEMU, names, tally,
+               qemutree.build_env())
+    else:
+        tally.add("failed", "qtest: QEMU was built without them")
+
+
+def _run_group(label, suites, kern, tally):
+    """Run SUITES of the host's build as one; then what they have found beyond their points."""
+    reports = [paths.LOGS / f"{suite}.txt" for suite in suites]
+    for report in reports:
+        report.unlink(missing_ok=True)
+    in_guests = label == "nodes"
+    beside = _beside(kern) if in_guests else paths.JOBS
+    _meson(label, "meson", paths.HOST,
+           [arg for suite in suites for arg in ("--suite", suite)] +
+           ["--num-processes", beside,
+            "--timeout-multiplier", _patience(in_guests, beside, kern)], tally)
+    for report in reports:
+        if report.exists():
+            ui.say(report.read_text(encoding="utf-8").rstrip())
+
+
+def _run(suites, kern, tally):
+    tree = "qtest" in suites and qemu.choice() == qemu.TREE
+    if tree:
+        _run_tree_qtests(tally)
+    groups = {"host": [], "nodes": []}
+    for suite in suites:
+        if suite != "qtest" or not tree:
+            groups["nodes" if suite in IN_GUESTS else "host"].append(suite)
+    for label, members in groups.items():
+        if members:
+            _run_group(label, members, kern, tally)
 
 
 def _build(suites, kern):
@@ -90,12 +121,12 @@ def main(args):
         ui.warn(str(e))
         tally.add("failed", "build")
         suites = []
-    for suite in suites:
-        try:
-            _run_suite(suite, args.kernel, tally)
-        except ui.Failure as e:
-            ui.warn(str(e))
-            tally.add("failed", f"{suite}: does not run")
+    try:
+        if suites:
+            _run(suites, args.kernel, tally)
+    except ui.Failure as e:
+        ui.warn(str(e))
+        tally.add("failed", "the tests do not run")
     for name, _ in tally.failures:
         ui.say(f"failed: {name}")
     ui.say(str(tally))
