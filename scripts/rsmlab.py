@@ -12,9 +12,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 try:
-    from lab import cli
+    from lab import guard
 except ModuleNotFoundError as e:
     sys.exit("rsmlab: this python3 has no module %s; install all of Python's standard library "
              "(Debian: the package python3)" % e.name)
 
-sys.exit(cli.main(sys.argv[1:]))
+sys.exit(guard.main(sys.argv[1:]))

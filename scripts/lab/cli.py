@@ -23,7 +23,7 @@ environment:
   RSMLAB_BUILD   build tree (default: build/ of the source tree)
   RSMLAB_JOBS    parallel jobs (default: all CPUs)
   RSMLAB_ACCEL   tcg (default) or kvm
-  RSMLAB_MIRROR  Debian mirror (default: the one this host uses)
+  RSMLAB_MIRROR  Debian mirror, and one for security updates (default: those of this host)
 """
 
 

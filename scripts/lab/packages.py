@@ -41,7 +41,7 @@ def packages_of(need, names):
 
 def _succeeds(*argv, text=""):
     try:
-        return subprocess.run(argv, input=text, capture_output=True, text=True,
+        return subprocess.run(argv, input=text.encode(), capture_output=True,
                               check=False).returncode == 0
     except OSError:
         return False
@@ -103,8 +103,8 @@ def _installed(packages):
         query = ["rpm", "-q", "--qf", "%{NAME} installed\n"]
     else:
         return set()
-    out = subprocess.run([*query, *packages], capture_output=True, text=True,
-                         check=False).stdout
+    out = subprocess.run([*query, *packages], capture_output=True, encoding="utf-8",
+                         errors="replace", check=False).stdout
     return {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
 
 

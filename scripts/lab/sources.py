@@ -165,8 +165,8 @@ def named(places, suite):
 
 
 def _output(*argv):
-    return subprocess.run(argv, capture_output=True, text=True, errors="surrogateescape",
-                          check=False).stdout
+    return subprocess.run(argv, capture_output=True, encoding="utf-8",
+                          errors="surrogateescape", check=False).stdout
 
 
 def _files():

@@ -18,7 +18,7 @@ from . import paths, ui
 def key_of(*parts):
     h = hashlib.sha256()
     for part in parts:
-        h.update(str(part).encode() + b"\0")
+        h.update(str(part).encode(errors="surrogateescape") + b"\0")
     return h.hexdigest()[:24]
 
 

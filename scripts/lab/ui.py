@@ -125,7 +125,8 @@ def run(label, argv, log, env=None, cwd=None, append=False, ok=(0,)):
     logfile = paths.LOGS / f"{log}.log"
     full_env = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
     with Progress(label) as progress, \
-            open(logfile, "a" if append else "w", encoding="utf-8") as out:
+            open(logfile, "a" if append else "w", encoding="utf-8",
+                 errors="backslashreplace") as out:
         out.write(f"$ cd {cwd or os.getcwd()}; {' '.join(map(str, argv))}\n")
         out.flush()
         with child(list(map(str, argv)), stdin=subprocess.DEVNULL,
@@ -146,7 +147,8 @@ def output(argv, env=None, cwd=None):
     """Standard output of a short command; Failure with its stderr."""
     done = subprocess.run(list(map(str, argv)), env=dict(os.environ, LC_ALL="C.UTF-8",
                           **(env or {})), cwd=cwd, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, encoding="utf-8",
+                          errors="surrogateescape", check=False)
     if done.returncode:
         raise Failure(f"{' '.join(map(str, argv))} failed (exit status {done.returncode}):\n"
                       f"{done.stderr.strip() or done.stdout.strip()}")
