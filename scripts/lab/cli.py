@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from . import coverage, demo, kernel, matrix, paths, testrun, ui, verbs
+from . import bare, coverage, demo, kernel, matrix, paths, testrun, ui, verbs
 
 DESCRIPTION = "Build, boot and test an emulated SCI interconnect."
 EPILOG = """\
@@ -68,6 +68,12 @@ def _build_verbs(add):
               "and checkpatch")
     s.add_argument("--suite", action="append", choices=matrix.SUITES, metavar="SUITE",
                    help=f"only this suite (repeatable; default: {', '.join(matrix.SUITES)})")
+    s = _verb(add, "bare", bare.main, "try demo and test on Debian systems with nothing "
+              "installed, as root")
+    s.add_argument("suites", nargs="*", metavar="SUITE",
+                   help=f"of these (default: {' '.join(bare.SUITES)})")
+    s.add_argument("--run", action="append", metavar="COMMAND",
+                   help="instead of demo and test (repeatable; --run 'test --suite abi')")
     s = _verb(add, "coverage", coverage.main,
               "run suites with counters in all that is ours, show the lines they execute")
     s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",

@@ -2,8 +2,9 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Where Debian's packages come from: the host's own apt sources, for any suite.
 
-apt.py calls text_for(). An entry of the host is taken over with its options; what the
-host has no entry for comes from the place of its own release, with the suite replaced.
+apt.py calls text_for(), bare.py entries_for(). An entry of the host is taken over with its
+options; what the host has no entry for comes from the place of its own release, with the
+suite replaced.
 """
 import collections
 import functools
@@ -200,8 +201,8 @@ def _origins():
 
 
 @functools.lru_cache(maxsize=None)
-def text_for(suite):
-    """The .sources file of SUITE, of its updates and of what it is based on."""
+def entries_for(suite):
+    """Where SUITE is, its updates and what it is based on; the release comes first."""
     places = os.environ.get("RSMLAB_MIRROR")
     system = distro.read()
     if places:
@@ -215,4 +216,9 @@ def text_for(suite):
     if not chosen:
         raise ui.Failure("apt has no source of Debian's packages here; "
                          "name one, RSMLAB_MIRROR=http://HOST/debian")
-    return "\n".join(entry.text() for entry in chosen)
+    return chosen
+
+
+def text_for(suite):
+    """The same as a .sources file."""
+    return "\n".join(entry.text() for entry in entries_for(suite))
