@@ -9,6 +9,7 @@ kernel named "debug" is built here, debugkernel.py says how.
 import os
 import pathlib
 import re
+import shutil
 
 from . import apt, debugkernel, paths, steps, ui
 
@@ -138,6 +139,22 @@ def modules(kernel):
     return [base / "rsm" / "rsm.ko", base / "sci" / "sci.ko"]
 
 
+def _own_tools(kernel):
+    """Variables for make where the host lacks the compiler that the headers name.
+
+    They name that of their release, on some with a prefix that only Debian's has. A newer
+    one takes the same flags; what it builds is loaded all the same.
+    """
+    if kernel == DEBUG:
+        return []
+    text = (headers(kernel) / ".kernelvariables").read_text(encoding="utf-8")
+    named = re.search(r"^CC = .*?(gcc-\d+)$", text, re.M)
+    if not named or shutil.which(named[1]):
+        return []
+    return ["CC=gcc"] + [f"{name.upper()}={name}" for name in
+                         ("ld", "ar", "nm", "objcopy", "objdump", "readelf", "strip")]
+
+
 def build(kernel):
     """Build rsm.ko and sci.ko against KERNEL; warnings in our code are errors."""
     fetch(kernel)
@@ -149,7 +166,8 @@ def build(kernel):
         counters = ["GCOV_PROFILE=y"] if paths.COVERAGE else []
         ui.run(f"modules for {release(kernel)}",
                ["make", "-j", paths.JOBS, "-C", headers(kernel),
-                f"M={out / 'guest-driver'}", "W=1", *counters, "modules"], log)
+                f"M={out / 'guest-driver'}", "W=1", *_own_tools(kernel),
+                *counters, "modules"], log)
         _refuse_warnings(paths.LOGS / f"{log}.log", out)
 
 

@@ -36,7 +36,7 @@ def packages_of(need, names):
         if name in known:
             default = known[name]
             break
-    return default.split(",")
+    return [] if default == "-" else default.split(",")
 
 
 def _succeeds(*argv, text=""):

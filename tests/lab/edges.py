@@ -45,7 +45,8 @@ def it_starts_from_anywhere(_):
         here.mkdir()
         (here / "tree").symlink_to(TOP)
         (here / "tool").symlink_to(here / "tree" / "scripts" / "rsmlab")
-        shutil.copytree(TOP / "scripts", here / "copy" / "scripts")
+        shutil.copytree(TOP / "scripts", here / "copy" / "scripts",
+                        ignore=shutil.ignore_patterns("__pycache__"))
         for argv in ((here / "tool",), ("sh", here / "tool"), (here / "copy/scripts/rsmlab",),
                      ("./tool",), ("tree/scripts/rsmlab",)):
             done = _run(*argv, "--help", cwd=here)

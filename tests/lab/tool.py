@@ -104,7 +104,7 @@ def help_names_every_verb(_):
     tool = TOP / "scripts" / "rsmlab"
     text = subprocess.run([tool, "--help"], capture_output=True, text=True, check=True).stdout
     for verb in ("setup", "build", "demo", "test", "up", "down", "status", "console", "logs",
-                 "exec", "push", "reload", "link"):
+                 "exec", "push", "reload", "link", "bare"):
         assert f"    {verb}" in text, verb
         subprocess.run([tool, verb, "--help"], capture_output=True, check=True)
 
