@@ -79,7 +79,7 @@ def _talk(node1, node2):
 def main(args):
     start = time.monotonic()
     prepare.setup(args.kernel)
-    verbs.build_parts("all", args.kernel)
+    verbs.build_parts("all", args.kernel, with_tests=False)
     missing = image.missing(args.kernel)
     if missing:
         raise ui.Failure(f"the demo needs what is not built: {', '.join(missing)}")

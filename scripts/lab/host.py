@@ -51,11 +51,19 @@ def _modules():
     return [f"qemu-device/module/sci-qemu-{minor}.so" for minor in qemuheaders.minors()]
 
 
-def build():
+def _products():
+    """What is not a test: library, examples, tools and the modules, as ninja names them."""
+    tests = paths.TOP / "tests"
+    return [str(pathlib.Path(t["filename"][0]).relative_to(paths.HOST)) for t in _targets()
+            if t["build_by_default"] and not pathlib.Path(t["defined_in"]).is_relative_to(tests)]
+
+
+def build(with_tests=True):
     """Compile library and tests; leave headers, library and librsm.pc in the SDK."""
     with steps.locked(paths.flavoured("host")):
         _setup()
-        ui.run("host: compile", ["ninja", "-j", paths.JOBS], "host", cwd=paths.HOST)
+        targets = [] if with_tests else _products()
+        ui.run("host: compile", ["ninja", "-j", paths.JOBS, *targets], "host", cwd=paths.HOST)
         ui.run("host: SDK", ["meson", "install", "--no-rebuild", "--only-changed",
                              "-C", paths.HOST], "host-sdk")
 

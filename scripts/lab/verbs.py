@@ -17,13 +17,13 @@ def setup(args):
     return 0
 
 
-def build_parts(part, kern):
+def build_parts(part, kern, with_tests=True):
     if part in ("device", "all"):
         qemu.build()
     if part in ("modules", "all"):
         kernel.build(kern)
     if part in ("host", "all"):
-        host.build()
+        host.build(with_tests)
     if part in ("image", "all"):
         kernel.fetch(kern)
         image.build(kern)
