@@ -9,8 +9,8 @@ from . import apt, distro, packages, paths, qemuheaders, steps, ui
 
 GUEST_TESTS = tuple(paths.TOP / "tests" / suite
                     for suite in ("guest", "pair", "conformance", "model", "chaos"))
-SETUP = [f"--prefix={paths.SDK}", f"--pkg-config-path={paths.QEMU_HEADERS}", "--libdir=lib", "-Dpkgconfig.relocatable=true",
-         *(["-Db_coverage=true"] if paths.COVERAGE else [])]
+SETUP = [f"--prefix={paths.SDK}", f"--pkg-config-path={paths.QEMU_HEADERS}", "--libdir=lib",
+         "-Dpkgconfig.relocatable=true", *(["-Db_coverage=true"] if paths.COVERAGE else [])]
 STAMP = paths.flavoured("host-setup")
 
 TOOLS = ["mandoc"]      # programs of tests, which need no more libraries than the host has

@@ -25,8 +25,8 @@ def _allow_files(count, adapters):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     infinite = resource.RLIM_INFINITY
     if hard != infinite and hard < need:
-        raise ui.Failure(f"{count} nodes need {need} open files each, and the limit here is {hard}: "
-                         "raise it (as root: `ulimit -Hn`) or start fewer nodes")
+        raise ui.Failure(f"{count} nodes need {need} open files each, and the limit here is "
+                         f"{hard}: raise it (as root: `ulimit -Hn`) or start fewer nodes")
     if soft != infinite and soft < need:
         resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
 

@@ -220,8 +220,8 @@ class Node:
             text = ui.tail(log, 12)
             if text:
                 return f"{lead}the end of {log}:\n{text}"
-        return (f"neither QEMU nor its kernel said why (logs: {self.dir}); a kernel with too little "
-                f"memory ends so, and it has {self.options().mib()} MiB (--memory)")
+        return (f"neither QEMU nor its kernel said why (logs: {self.dir}); a kernel with too "
+                f"little memory ends so, and it has {self.options().mib()} MiB (--memory)")
 
     def slowness(self):
         """Factor for deadlines, by the kernel that runs."""

@@ -49,8 +49,9 @@ def _warn_of_libc():
 
 def setup(kern, qemu_src=None, upgrade=False, test=False):
     """Make `build` possible, with TEST the tests; with UPGRADE look for newer versions."""
-    tree = ["tree"] if qemu.choice() == qemu.TREE else []
-    install("build", *tree, *(["test"] if test else []), *(["debug"] if kern == kernel.DEBUG else []))
+    wanted = {"build": True, "tree": qemu.choice() == qemu.TREE, "test": test,
+              "debug": kern == kernel.DEBUG}
+    install(*(group for group, needed in wanted.items() if needed))
     if qemu_src:
         qemusource.set_origin(qemu_src)
     if upgrade:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Counts the TAP points in meson's test logs; a program that has not reported all of them failed."""
+"""Counts the TAP points in meson's test logs; a program that has not reported all failed."""
 import collections
 import json
 import re

@@ -9,11 +9,11 @@ import os
 import subprocess
 import sys
 
-from . import host, image, kernel, limits, paths, prepare, qemu, qemutree, tap, ui
+from . import host, image, kernel, limits, lint, paths, prepare, qemu, qemutree, tap, ui
 
 # Quick ones first: a broken tree is known within seconds.
-SUITES = ("unit", "abi", "fuzz", "lab", "qtest", "kunit", "guest", "pair", "conformance", "model",
-          "chaos")
+SUITES = ("style", "unit", "abi", "fuzz", "lab", "qtest", "kunit", "guest", "pair", "conformance",
+          "model", "chaos")
 IN_GUESTS = ("lab", "kunit", "guest", "pair", "conformance", "model", "chaos")
 LAB_MIB = 2048          # that programs with nodes take, most of them less
 
@@ -98,9 +98,19 @@ def _run(suites, kern, tally):
             _run_group(label, members, kern, tally)
 
 
+def _fetch_linters():
+    """Unstable may be out of reach, or in pieces: the suite then skips, loudly."""
+    try:
+        lint.fetch()
+    except ui.Failure as e:
+        ui.warn(str(e))
+
+
 def _build(suites, kern):
     lab_needed = set(IN_GUESTS) & set(suites)
     prepare.setup(kern, test=True)
+    if "style" in suites:
+        _fetch_linters()
     if lab_needed or "qtest" in suites:
         qemu.build(with_tests="qtest" in suites)
     host.build()

@@ -22,7 +22,8 @@ UP_DEADLINE = 300
 
 def start(*args, lab=NAME, before=(), **kwargs):
     """A process of the tool that acts on LAB."""
-    return subprocess.Popen([*before, TOOL, *args], env=dict(os.environ, RSMLAB_LAB=lab, COLUMNS="200"),
+    return subprocess.Popen([*before, TOOL, *args],
+                            env=dict(os.environ, RSMLAB_LAB=lab, COLUMNS="200"),
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, **kwargs)
 
@@ -180,8 +181,8 @@ def each_node_gets_arguments_of_its_own(_):
 def limits_are_said_before_a_node_starts(_):
     check("down")
     few = ["sh", "-c", 'ulimit -n 256 && exec "$@"', "sh"]
-    refused("up", "-n", "8", saying="8 nodes need [0-9]+ open files each, and the limit here is 256",
-            before=few)
+    refused("up", "-n", "8", before=few,
+            saying="8 nodes need [0-9]+ open files each, and the limit here is 256")
     refused("up", "--memory", "100000000", saying="nodes of 100000000 MiB can take")
     refused("up", "-n", "256", saying="1 to 255")
     refused("up", "--adapters", "9", saying="1 to 4")

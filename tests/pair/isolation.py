@@ -69,7 +69,8 @@ def hostile_importer_loses_the_memory(exporting, importing):
                     e.ok("unpublish 0")
                     e.ok("fill 0 9")
                     # The storm goes on; this sees it if it still reaches the memory.
-                    wait_for(lambda: e.ok("check 0 9") != "0" or not s.running(), 60, "end of storm")
+                    wait_for(lambda: e.ok("check 0 9") != "0" or not s.running(), 60,
+                             "end of storm")
                     same(e.ok("check 0 9"), "0", "words that changed after unpublish")
                 else:
                     e.kill()

@@ -65,7 +65,8 @@ def many_imports_of_one_segment_take_the_space_of_one(exporting, importing):
 
 
 # Those that may wait for memory fail as well, in every thread, without a call trace.
-FAIL = """cd /sys/kernel/debug/{kind} && echo {start:#x} >require-start && echo {end:#x} >require-end &&
+FAIL = """cd /sys/kernel/debug/{kind} &&
+echo {start:#x} >require-start && echo {end:#x} >require-end &&
 echo N >ignore-gfp-wait && echo N >task-filter && echo 0 >verbose && echo 1 >interval &&
 if [ -e min-order ]; then echo 0 >min-order; fi && echo {times} >times && echo 100 >probability"""
 
