@@ -26,6 +26,20 @@ environment:
   RSMLAB_MIRROR  Debian mirror (default: the one this host uses)
 """
 
+EXEC_EPILOG = """\
+The exit status is that of the command, or 128 + the signal that killed it.
+
+Standard input is passed on, and what the command did not read stays for the
+next reader:
+  file       its offset is behind what the command consumed
+  pipe       what the command did not consume is still in it. Only if a pipe is
+             full, cannot be made larger (1 MiB) and holds up its writer, all of
+             it is taken at once; and nobody else may read it meanwhile.
+  terminal   read while rsmlab is in the foreground; lines that were read are gone
+  others     what was read is gone
+/dev/null and a closed standard input are an empty one, as -n is.
+"""
+
 
 def _verb(verbs_parser, name, func, text, **kwargs):
     sub = verbs_parser.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".",
@@ -104,7 +118,8 @@ def _lab_verbs(add):
     s.add_argument("node", type=int)
     s.add_argument("which", nargs="?", default="kernel", choices=["kernel", "console", "qemu"])
     s.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
-    s = _verb(add, "exec", verbs.execute, "run a command in a node: its streams, its exit status")
+    s = _verb(add, "exec", verbs.execute, "run a command in a node: its streams, its exit status",
+              epilog=EXEC_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     s.add_argument("-n", "--no-stdin", action="store_true", help="do not pass standard input on")
     s.add_argument("node", type=int)
     s.add_argument("command", nargs=argparse.REMAINDER, metavar="[--] CMD ARG...")

@@ -3,6 +3,7 @@
 """What the verbs of the command line do; cli.py parses, this acts."""
 import os
 import pathlib
+import select
 import shutil
 import signal
 import sys
@@ -148,9 +149,16 @@ def _stdin_of(args):
 
 
 def _emit(stream, data):
-    target = sys.stdout.buffer if stream == "out" else sys.stderr.buffer
-    target.write(data)
-    target.flush()
+    fd, name = (1, "standard output") if stream == "out" else (2, "standard error")
+    while data:
+        try:
+            data = data[os.write(fd, data):]
+        except BlockingIOError:
+            select.select([], [fd], [])
+        except BrokenPipeError:
+            raise
+        except OSError as e:
+            raise ui.Failure(f"{name}: {e.strerror}") from None
 
 
 def execute(args):
@@ -167,7 +175,6 @@ def execute(args):
             return 130
         except BrokenPipeError:
             running.stop("PIPE")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 141
 
 
