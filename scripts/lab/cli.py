@@ -32,9 +32,9 @@ The exit status is that of the command, or 128 + the signal that killed it.
 Standard input is passed on, and what the command did not read stays for the
 next reader:
   file       its offset is behind what the command consumed
-  pipe       what the command did not consume is still in it. Only if a pipe is
-             full, cannot be made larger (1 MiB) and holds up its writer, all of
-             it is taken at once; and nobody else may read it meanwhile.
+  pipe       what the command did not consume is still in it, if nobody else
+             reads it meanwhile. A full one that holds up its writer is made
+             larger, up to 1 MiB; if it is full again, what was read is gone.
   terminal   read while rsmlab is in the foreground; lines that were read are gone
   others     what was read is gone
 /dev/null and a closed standard input are an empty one, as -n is.

@@ -54,6 +54,7 @@ class Job:
             for stream in ("out", "err"):
                 self.files[stream] = os.open(self.dir / stream, os.O_RDWR | os.O_CREAT, 0o600)
                 self.stack.callback(os.close, self.files[stream])
+            self.drain_deadline = DRAIN_DEADLINE * node.slowness()
             port = self._open_port(stdin) if stdin is not None else "-"
             self._start(port)
             self.stack = self.stack.pop_all()
@@ -88,8 +89,11 @@ class Job:
                 continue
             self.stack.callback(lock.close)
             sock = self.stack.enter_context(socket.socket(socket.AF_UNIX))
-            sock.connect(str(path))
-            sock.sendall(self.name.encode() + b"\n")
+            try:
+                sock.connect(str(path))
+                sock.sendall(self.name.encode() + b"\n")
+            except OSError as e:
+                raise ui.Failure(f"{path}: {e.strerror} (is the node running?)") from None
             self.stack.callback(self._end_input, stdin_module.Feeder(source, sock, self.dir))
             return f"org.sci-rsm.stdin.{k}"
         raise ui.Failure(f"{node_module.STDIN_PORTS} commands read standard input on "
@@ -99,15 +103,12 @@ class Job:
         """Hold the port until the guest has dropped what the command left unread,
         and give that back to where it came from."""
         feeder.stop()
-        if not self.asked:
-            left = feeder.count
-        else:
-            left = self._wait_drained(DRAIN_DEADLINE * self.node.slowness())
+        left = self._wait_drained() if self.asked else "all"
         feeder.settle(feeder.count if left == "all" else int(left))
 
-    def _wait_drained(self, seconds):
+    def _wait_drained(self):
         """How many bytes it were, or "all"; 0 if the guest does not say."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + self.drain_deadline
         while self.node.alive() and time.monotonic() < deadline:
             with contextlib.suppress(FileNotFoundError):
                 return (self.dir / "drained").read_text(encoding="ascii").strip()

@@ -166,7 +166,8 @@ def execute(args):
     if not command:
         raise ui.Failure("exec needs a command")
     node = lab.running().node(args.node)
-    with job.Job(node, command, _stdin_of(args)) as running:
+    # The bytes that came, whatever the locale made of them.
+    with job.Job(node, [os.fsencode(arg) for arg in command], _stdin_of(args)) as running:
         try:
             return running.wait(_emit)
         except KeyboardInterrupt:

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 
-from lab import job, node as node_module, stdin, testlib, ui
+from lab import job, node as node_module, pipe, testlib, ui
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "rsmlab"
 DATA = b"".join(b"line %d of what is to be read\n" % k for k in range(40000))
@@ -119,7 +119,7 @@ def lines_pass_while_the_writer_lives(lab):
 
 def without_tee_and_from_a_socket_input_arrives(lab):
     ours, theirs = socket.socketpair()
-    tee, stdin._LIBC_TEE = stdin._LIBC_TEE, None
+    tee, pipe._LIBC_TEE = pipe._LIBC_TEE, None
     try:
         with ours, theirs:
             ours.sendall(b"by a socket")
@@ -132,7 +132,7 @@ def without_tee_and_from_a_socket_input_arrives(lab):
             p.feed("plain\n")
             p.expect("plain")
     finally:
-        stdin._LIBC_TEE = tee
+        pipe._LIBC_TEE = tee
 
 
 def a_child_left_behind_holds_no_port(lab):
@@ -204,10 +204,12 @@ def closed_streams_and_early_readers_end_it_quietly(lab):
 
 def arguments_are_bytes_in_any_locale(lab):
     odd = bytes(range(1, 256)) + b" $HOME 'x' \n"
-    for locale in ("C", "C.UTF-8", "POSIX", "de_DE.ISO-8859-1"):
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for locale in ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C"}, ascii_only,
+                   {"LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0"}):
         done = subprocess.run([TOOL, "exec", "1", "--", "printf", "%s", odd], check=False,
                               capture_output=True, stdin=subprocess.DEVNULL,
-                              env=_env(lab, LC_ALL=locale))
+                              env=_env(lab, **locale))
         assert (done.returncode, done.stdout) == (0, odd), (locale, done)
     try:
         lab.node(1).run("echo", "a\0b")
@@ -231,6 +233,18 @@ def an_interrupt_at_any_time_ends_the_command(lab):
         assert "sleep 2345" not in node.check("ps"), delay
 
 
+def a_node_that_dies_ends_it_with_a_message(lab):
+    node = lab.node(1)
+    with subprocess.Popen([TOOL, "exec", "1", "--", "sh", "-c", "echo started; sleep 100"],
+                          env=_env(lab), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as p:
+        assert p.stdout.readline() == b"started\n"
+        node.kill()
+        assert p.wait(testlib.scaled(30)) == 1
+        err = p.stderr.read()
+        assert err.startswith(b"rsmlab: node1 ended") and b"Traceback" not in err, err
+
+
 TESTS = [
     loops_over_a_file_and_a_pipe_run_all_rounds,
     what_the_command_did_not_read_stays_for_the_next,
@@ -246,4 +260,5 @@ TESTS = [
     closed_streams_and_early_readers_end_it_quietly,
     arguments_are_bytes_in_any_locale,
     an_interrupt_at_any_time_ends_the_command,
+    a_node_that_dies_ends_it_with_a_message,
 ]
