@@ -56,8 +56,15 @@ class Channel:
             raise ui.Failure(f"{self.path}: no answer in time")
         self.sock.settimeout(left)
 
+    def _lost(self, error=None):
+        reason = error.strerror if error and error.strerror else "connection closed"
+        return ui.Failure(f"{self.path}: {reason} (has the node stopped?)")
+
     def send(self, message, lead=b""):
-        self.sock.sendall(lead + json.dumps(message).encode() + b"\n")
+        try:
+            self.sock.sendall(lead + json.dumps(message).encode() + b"\n")
+        except OSError as e:
+            raise self._lost(e) from None
 
     def receive(self):
         while b"\n" not in self.buffer:
@@ -66,8 +73,10 @@ class Channel:
                 chunk = self.sock.recv(65536)
             except TimeoutError:
                 raise ui.Failure(f"{self.path}: no answer in time") from None
+            except OSError as e:
+                raise self._lost(e) from None
             if not chunk:
-                raise ui.Failure(f"{self.path}: connection closed (has the node stopped?)")
+                raise self._lost()
             self.buffer += chunk
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line

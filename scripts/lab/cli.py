@@ -30,6 +30,20 @@ environment:
   RSMLAB_MIRROR  Debian mirror, and one for security updates (default: those of this host)
 """
 
+EXEC_EPILOG = """\
+The exit status is that of the command, or 128 + the signal that killed it.
+
+Standard input is passed on, and what the command did not read stays for the
+next reader:
+  file       its offset is behind what the command consumed
+  pipe       what the command did not consume is still in it, if nobody else
+             reads it meanwhile. A full one that holds up its writer is made
+             larger, up to 1 MiB; if it is full again, what was read is gone.
+  terminal   read while rsmlab is in the foreground; lines that were read are gone
+  others     what was read is gone
+/dev/null and a closed standard input are an empty one, as -n is.
+"""
+
 
 def _verb(verbs_parser, name, func, text, **kwargs):
     sub = verbs_parser.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".",
@@ -163,7 +177,8 @@ def _guest_verbs(add):
     s.add_argument("which", nargs="?", default="kernel", choices=["kernel", "console", "qemu"])
     s.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     s = _lab_verb(add, "exec", verbs.execute,
-                  "run a command in a node: its streams, its exit status")
+                  "run a command in a node: its streams, its exit status", epilog=EXEC_EPILOG,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
     s.add_argument("-n", "--no-stdin", action="store_true", help="do not pass standard input on")
     s.add_argument("node", type=int)
     s.add_argument("command", nargs=argparse.REMAINDER, metavar="[--] CMD ARG...")

@@ -7,8 +7,8 @@ import shutil
 
 from . import apt, distro, packages, paths, qemuheaders, steps, ui
 
-GUEST_TESTS = tuple(paths.TOP / "tests" / suite
-                    for suite in ("guest", "pair", "conformance", "model", "chaos"))
+GUEST_PROGRAMS = (paths.IMAGES, *(paths.TOP / "tests" / suite for suite in
+                                  ("guest", "pair", "conformance", "model", "chaos")))
 SETUP = [f"--prefix={paths.SDK}", f"--pkg-config-path={paths.QEMU_HEADERS}", "--libdir=lib",
          "-Dpkgconfig.relocatable=true", *(["-Db_coverage=true"] if paths.COVERAGE else [])]
 STAMP = paths.flavoured("host-setup")
@@ -73,7 +73,7 @@ def _targets():
 
 
 def guest_parts():
-    """(librsm's file or None, programs): what is installed and what tests run there."""
+    """(librsm's file or None, programs): what is installed and what the lab and the tests run there."""
     if not (paths.HOST / "build.ninja").exists():
         return None, []
     library, programs = None, []
@@ -85,6 +85,6 @@ def guest_parts():
         if target["type"] == "shared library" and target["name"] == "rsm":
             library = built
         elif target["type"] == "executable" and \
-                (target["installed"] or any(where.is_relative_to(t) for t in GUEST_TESTS)):
+                (target["installed"] or any(where.is_relative_to(t) for t in GUEST_PROGRAMS)):
             programs.append(built)
     return library, programs

@@ -3,7 +3,7 @@
 """The guest's initramfs: images/ says what is in it, this puts it together.
 
 Debian packages unpacked, modules of the stock kernel, our modules, librsm,
-and the programs of librsm/examples, tests/guest and tests/pair. What is not
+and the programs of librsm/examples, images/ and the suites with nodes. What is not
 built yet is left out, and named.
 """
 import lzma

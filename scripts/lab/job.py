@@ -4,18 +4,19 @@
 
 The guest agent starts them, but it returns output only when they have ended
 and takes standard input only before they start. So output goes to files in the
-9p share, which are read here as they grow, and input through a virtio port;
-images/rootfs/usr/libexec/rsmlab-run is the other half.
+9p share, which are read here as they grow, and input through a virtio port,
+as stdin.py says. The command itself is a file of the share, too: its arguments
+are bytes, the agent's are text. images/rootfs/usr/libexec/rsmlab-run is the
+other half.
 """
 import contextlib
 import fcntl
 import os
 import shutil
 import socket
-import threading
 import time
 
-from . import node as node_module, ui
+from . import node as node_module, stdin as stdin_module, ui
 
 STARTER = ["/bin/start-stop-daemon", "-S", "-b", "-x", "/usr/libexec/rsmlab-run", "--"]
 CHUNK = 1 << 16
@@ -24,24 +25,22 @@ IDLE_MIN, IDLE_MAX = 0.004, 0.05
 DRAIN_DEADLINE = 60
 
 
-def _send_all(source, sock):
-    """Copy a file to the guest's port; then only our direction is shut, because
-    QEMU drops what it has not read yet when the whole connection goes."""
-    with contextlib.suppress(OSError):
-        while True:
-            data = os.read(source, CHUNK)
-            if not data:
-                break
-            sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
+def _quoted(arg):
+    """An argument (bytes, or text of os.fsdecode() or in UTF-8) as a word of sh."""
+    data = arg if isinstance(arg, bytes) else arg.encode("utf-8", "surrogateescape")
+    if b"\0" in data:
+        raise ui.Failure("an argument with a NUL byte cannot be passed to a command")
+    return b"'" + data.replace(b"'", b"'\\''") + b"'"
 
 
 class Job:
     """One command; `status` is None while it runs."""
 
     def __init__(self, node, argv, stdin=None):
+        words = b" ".join(map(_quoted, argv))
         self.node = node
         self.status = None
+        self.asked = False      # the agent was asked to start it
         self.name = f"{os.getpid()}-{time.monotonic_ns()}"
         self.dir = node.share / "job" / self.name
         self.stack = contextlib.ExitStack()
@@ -50,14 +49,25 @@ class Job:
                 raise ui.Failure(f"{node.name} is not running")
             self.dir.mkdir()
             self.stack.callback(shutil.rmtree, self.dir, True)
+            (self.dir / "command").write_bytes(b"set -- " + words + b"\n")
             self.files = {}
             for stream in ("out", "err"):
                 self.files[stream] = os.open(self.dir / stream, os.O_RDWR | os.O_CREAT, 0o600)
                 self.stack.callback(os.close, self.files[stream])
+            self.drain_deadline = DRAIN_DEADLINE * node.slowness()
             port = self._open_port(stdin) if stdin is not None else "-"
-            with node.agent() as agent:
-                agent.run([*STARTER, self.name, port, *argv])
+            self._start(port)
             self.stack = self.stack.pop_all()
+
+    def _start(self, port):
+        try:
+            with self.node.agent() as agent:
+                self.asked = True
+                agent.run([*STARTER, self.name, port])
+        except KeyboardInterrupt:
+            if self.asked:
+                self.stop()
+            raise
 
     def __enter__(self):
         return self
@@ -78,22 +88,32 @@ class Job:
                 lock.close()
                 continue
             self.stack.callback(lock.close)
-            self.stack.callback(self._wait_drained, DRAIN_DEADLINE * self.node.slowness())
             sock = self.stack.enter_context(socket.socket(socket.AF_UNIX))
-            sock.connect(str(path))
-            sock.sendall(self.name.encode() + b"\n")
-            threading.Thread(target=_send_all, args=(source, sock), daemon=True).start()
+            try:
+                sock.connect(str(path))
+                sock.sendall(self.name.encode() + b"\n")
+            except OSError as e:
+                raise ui.Failure(f"{path}: {e.strerror} (is the node running?)") from None
+            self.stack.callback(self._end_input, stdin_module.Feeder(source, sock, self.dir))
             return f"org.sci-rsm.stdin.{k}"
         raise ui.Failure(f"{node_module.STDIN_PORTS} commands read standard input on "
                          f"{self.node.name} already; use `exec -n`")
 
-    def _wait_drained(self, seconds):
-        """Hold the port until the guest has dropped what the command left unread."""
-        deadline = time.monotonic() + seconds
-        while not (self.dir / "drained").exists() and self.node.alive():
-            if time.monotonic() > deadline:
-                return
+    def _end_input(self, feeder):
+        """Hold the port until the guest has dropped what the command left unread,
+        and give that back to where it came from."""
+        feeder.stop()
+        left = self._wait_drained() if self.asked else "all"
+        feeder.settle(feeder.count if left == "all" else int(left))
+
+    def _wait_drained(self):
+        """How many bytes it were, or "all"; 0 if the guest does not say."""
+        deadline = time.monotonic() + self.drain_deadline
+        while self.node.alive() and time.monotonic() < deadline:
+            with contextlib.suppress(FileNotFoundError):
+                return (self.dir / "drained").read_text(encoding="ascii").strip()
             time.sleep(IDLE_MIN)
+        return 0
 
     def _read(self, stream):
         return os.read(self.files[stream], CHUNK)

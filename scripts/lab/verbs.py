@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The sci-rsm authors
 """What the verbs of the command line do; cli.py parses, this acts."""
 import os
+import select
 import shutil
 import signal
 import sys
@@ -107,9 +108,16 @@ def _stdin_of(args):
 
 
 def _emit(stream, data):
-    target = sys.stdout.buffer if stream == "out" else sys.stderr.buffer
-    target.write(data)
-    target.flush()
+    fd, name = (1, "standard output") if stream == "out" else (2, "standard error")
+    while data:
+        try:
+            data = data[os.write(fd, data):]
+        except BlockingIOError:
+            select.select([], [fd], [])
+        except BrokenPipeError:
+            raise
+        except OSError as e:
+            raise ui.Failure(f"{name}: {e.strerror}") from None
 
 
 def execute(args):
@@ -117,7 +125,8 @@ def execute(args):
     if not command:
         raise ui.Failure("exec needs a command")
     node = lab.running().node(args.node)
-    with job.Job(node, command, _stdin_of(args)) as running:
+    # The bytes that came, whatever the locale made of them.
+    with job.Job(node, [os.fsencode(arg) for arg in command], _stdin_of(args)) as running:
         try:
             return running.wait(_emit)
         except KeyboardInterrupt:
@@ -126,7 +135,6 @@ def execute(args):
             return 130
         except BrokenPipeError:
             running.stop("PIPE")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 141
 
 

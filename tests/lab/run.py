@@ -9,6 +9,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
 from lab import testlib  # noqa: E402
+import inputs  # noqa: E402
 
 
 def streams_and_status_come_back(lab):
@@ -105,6 +106,7 @@ if __name__ == "__main__":
         output_streams_while_the_command_runs,
         an_interrupt_ends_the_command_and_its_children,
         commands_run_side_by_side,
+        *inputs.TESTS,
         a_killed_node_is_noticed_and_comes_back,
         users_without_privileges_exist,
         a_deadline_that_passes_fails,
