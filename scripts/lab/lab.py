@@ -149,8 +149,7 @@ def private():
 
 
 def _checked_name(name):
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", name) or name.endswith(".lock") or \
-            name.startswith(PRIVATE):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", name) or name.endswith(".lock"):
         raise ui.Failure(f"`{name}` cannot be the name of a lab: letters, digits, `_`, `.` and "
                          f"`-`, 31 at most")
     return name
@@ -190,6 +189,8 @@ def up(count, options):
         raise ui.Failure(f"--adapters takes 1 to {MAX_ADAPTERS}")
     check_built(options.kernel)
     lab = current()
+    if lab.name.startswith(PRIVATE):
+        raise ui.Failure(f"labs whose names begin with `{PRIVATE}` are for tests")
     with lab.changing():
         lab = current()     # as it is now that nobody else changes it
         alive = [n.name for n in lab.running()] + [f"pid {s.pid}" for s in lab.strays()]

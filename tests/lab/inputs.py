@@ -5,7 +5,6 @@
 TESTS are run by run.py, in its node, mostly by the command line itself.
 """
 import hashlib
-import json
 import os
 import pathlib
 import pty
@@ -25,10 +24,7 @@ DATA = b"".join(b"line %d of what is to be read\n" % k for k in range(40000))
 
 def _env(lab, **more):
     """For a shell in which $RSMLAB is the tool and the test's lab the current one."""
-    build = lab.dir / "build"
-    build.mkdir(exist_ok=True)
-    (build / "lab.json").write_text(json.dumps({"dir": str(lab.dir)}), encoding="utf-8")
-    return {**os.environ, "RSMLAB_BUILD": str(build), "RSMLAB": str(TOOL), **more}
+    return {**os.environ, "RSMLAB_LAB": lab.name, "RSMLAB": str(TOOL), **more}
 
 
 def _shell(lab, script, source=subprocess.DEVNULL, **more):
