@@ -35,8 +35,8 @@ static void scidev_count(uint32_t *field)
 
 bool scidev_status_init(SCIDev *s, Error **errp)
 {
-    if (!memory_region_init_ram_nomigrate(&s->status, OBJECT(s), "sci-status",
-                                          SCI_STATUS_SIZE, errp)) {
+    if (!memory_region_init_ram_flags_nomigrate(
+            &s->status, OBJECT(s), "sci-status", SCI_STATUS_SIZE, 0, errp)) {
         return false;
     }
     memory_region_set_readonly(&s->status, true);
