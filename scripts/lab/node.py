@@ -183,13 +183,20 @@ class Node:
         who = self.process()
         if self.visible():
             proc.end(who, signo)
-        else:
-            self._end_unseen()
         with contextlib.suppress(ChildProcessError, TypeError):
             os.waitpid(who["pid"], os.WNOHANG)
-        if self.alive():
+        # What the process had started itself, the wrapper's look at the version, may go on.
+        if not self._has_ended(2):
+            self._end_unseen()
+        if not self._has_ended(5):
             raise ui.Failure(f"{self.name} does not end; its process is in another PID namespace "
                              f"or on another machine (there it has pid {who and who['pid']})")
+
+    def _has_ended(self, seconds):
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return not self.alive()
 
     def _end_unseen(self):
         """Its process is not what the record says: who has the lock, or whoever answers."""
@@ -200,9 +207,6 @@ class Node:
             with contextlib.suppress(ui.Failure, OSError):
                 with self.monitor(5) as monitor:
                     monitor.call("quit")
-        deadline = time.monotonic() + 5
-        while self.alive() and time.monotonic() < deadline:
-            time.sleep(0.02)
 
     def _reason(self):
         """The line of the kernel log that says why, or None."""
