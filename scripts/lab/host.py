@@ -73,7 +73,7 @@ def _targets():
 
 
 def guest_parts():
-    """(librsm's file or None, programs): what is installed and what the lab and the tests run there."""
+    """(librsm's file or None, programs): what is installed, and what lab and tests run there."""
     if not (paths.HOST / "build.ninja").exists():
         return None, []
     library, programs = None, []

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
-from lab import ui  # noqa: E402
+from lab import testlib, ui  # noqa: E402, F401 (the scripts of this folder take it here)
 
 CONTROLLERS = ("loopback", "sci0")
 POINT = re.compile(r"(not )?ok \d+ - (\w+)$")

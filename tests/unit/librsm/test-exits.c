@@ -353,7 +353,7 @@ static void children_of_fork_find_no_lock_taken(void)
 		if (pid == 0) {
 			rsmapi_controller_handle_t same;
 
-			alarm(10);
+			alarm(60);
 			_exit(rsm_get_controller((char *)"sci0", &same) || fd_of(s.import) < 0);
 		}
 		g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
