@@ -102,7 +102,7 @@ def _build_verbs(add):
     s.add_argument("suites", nargs="*", metavar="SUITE",
                    help=f"of these (default: {' '.join(bare.SUITES)})")
     s.add_argument("--run", action="append", metavar="COMMAND",
-                   help="instead of demo and test (repeatable; --run 'test --suite abi')")
+                   help="instead of demo and test (repeatable; e.g. 'test --suite abi')")
     s = _verb(add, "coverage", coverage.main,
               "run suites with counters in all that is ours, show the lines they execute")
     s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",
