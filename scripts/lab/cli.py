@@ -67,9 +67,9 @@ def _source_option(sub):
 
 def _qemu_option(sub):
     sub.add_argument("--qemu", metavar="debian|tree|PATH",
-                     help="which QEMU: Debian's with the device as a module (default), built "
-                          "from source with the device in it, or another one of a version that a "
-                          "module was built for")
+                     help="which QEMU: Debian's with the device as a module (default on Debian), "
+                          "built from source with the device in it, or another one of a version "
+                          "that a module was built for")
 
 
 def _build_verbs(add):

@@ -2,17 +2,18 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Which QEMU nodes run, and how the sci device gets into it.
 
-`debian`, the default: the distribution's QEMU below the build tree, and the
-device as a module that the wrapper build/bin/qemu-system-x86_64 preloads. A
-path: another QEMU of a version that a module was built for. `tree`: QEMU built
-here with the device in it.
+`debian`, the default on Debian: the distribution's QEMU below the build tree,
+and the device as a module that the wrapper build/bin/qemu-system-x86_64
+preloads. A path: another QEMU of a version that a module was built for. `tree`,
+the default elsewhere, where Debian's programs may lack their C library: QEMU
+built here with the device in it.
 """
 import os
 import re
 import shutil
 import subprocess
 
-from . import host, paths, qemudist, qemuheaders, qemusource, qemutree, ui
+from . import distro, host, paths, qemudist, qemuheaders, qemusource, qemutree, ui
 
 DEBIAN, TREE = "debian", "tree"
 WRAPPER = paths.BUILD / "bin" / "qemu-system-x86_64"
@@ -20,9 +21,13 @@ WRAPPER_SOURCE = paths.TOP / "scripts" / "lab" / "qemu-wrapper"
 FIRMWARE = ("seabios", "qemu")
 
 
+def _default():
+    return DEBIAN if distro.is_debian(distro.read()) and not paths.COVERAGE else TREE
+
+
 def choice(wanted=None):
     """`debian`, `tree` or the absolute path of a QEMU: WANTED, or RSMLAB_QEMU, or the default."""
-    wanted = wanted or os.environ.get("RSMLAB_QEMU") or (TREE if paths.COVERAGE else DEBIAN)
+    wanted = wanted or os.environ.get("RSMLAB_QEMU") or _default()
     if wanted in (DEBIAN, TREE):
         return wanted
     found = shutil.which(wanted)
@@ -50,7 +55,8 @@ def program(wanted=None):
 def check(wanted=None):
     """Raise if the QEMU cannot be run with the device, in words that help."""
     if not program(wanted).exists():
-        raise ui.Failure(f"{program(wanted)} is missing; run `rsmlab build`")
+        option = "" if choice(wanted) == _default() else f" --qemu {choice(wanted)}"
+        raise ui.Failure(f"{program(wanted)} is missing; run `rsmlab build{option}`")
     done = subprocess.run([*command(wanted), "-device", "sci,help"], capture_output=True,
                           text=True, check=False)
     if done.returncode or not re.search(r"^\s*node-id=", done.stdout, re.M):
