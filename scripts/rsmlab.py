@@ -6,8 +6,8 @@ import signal
 import sys
 
 # Before anything that an older Python cannot even read.
-if sys.version_info < (3, 9):
-    sys.exit("rsmlab: python3 is %d.%d here; 3.9 or newer is needed" % sys.version_info[:2])
+if sys.version_info < (3, 10):
+    sys.exit("rsmlab: python3 is %d.%d here; 3.10 or newer is needed" % sys.version_info[:2])
 
 # A stream that is closed would give its descriptor to the next file that is opened.
 for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):

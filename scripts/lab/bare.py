@@ -150,6 +150,9 @@ def _run(suite, command):
 def main(args):
     if os.geteuid() != 0:
         raise ui.Failure("bare installs whole systems: it needs root")
+    for suite in args.suites:
+        if suite not in SUITES:
+            raise ui.Failure(f"{suite}: not one of {', '.join(SUITES)}")
     prepare.install("bare")
     good = True
     for suite in args.suites or SUITES:

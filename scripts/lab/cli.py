@@ -188,8 +188,9 @@ def _guest_verbs(add):
                    help="files or directories; DEST/ is a directory in the node (default: /root/)")
     s = _lab_verb(add, "pull", transfer.pull, "copy files out of a node")
     s.add_argument("node", type=int)
-    s.add_argument("file", nargs="+", metavar="FILE... [DEST]",
-                   help="files or directories in the node; DEST is on the host (default: here)")
+    s.add_argument("file", nargs="+", metavar="FILE... [DEST/]",
+                   help="files or directories in the node; DEST/ is a directory of the host "
+                        "(default: the current one)")
 
 
 def _lab_verbs(add):

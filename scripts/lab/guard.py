@@ -117,6 +117,9 @@ def main(argv):
     take_any_text()
     try:
         return _run(argv)
+    except KeyboardInterrupt:
+        print("rsmlab: interrupted", file=sys.stderr)
+        return 130
     except Refused as e:
         print(f"rsmlab: {e}", file=sys.stderr)
     except Exception as e:

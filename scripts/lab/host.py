@@ -39,16 +39,13 @@ def _setup():
     steps.mark(STAMP, key)
 
 
-def build_device():
-    """Compile the device as a module for the QEMUs whose headers are there."""
+def build_device(minor):
+    """Compile the device as a module for QEMU's MINOR version, whose headers are there."""
     with steps.locked(paths.flavoured("host")):
         _setup()
-        ui.run("device: compile", ["ninja", "-j", paths.JOBS, *_modules()], "device",
+        ui.run("device: compile", ["ninja", "-j", paths.JOBS,
+                                   f"qemu-device/module/sci-qemu-{minor}.so"], "device",
                cwd=paths.HOST)
-
-
-def _modules():
-    return [f"qemu-device/module/sci-qemu-{minor}.so" for minor in qemuheaders.minors()]
 
 
 def _products():

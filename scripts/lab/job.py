@@ -33,6 +33,14 @@ def _quoted(arg):
     return b"'" + data.replace(b"'", b"'\\''") + b"'"
 
 
+def _number(text):
+    """A number that the guest has written; it may write anything."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ui.Failure(f"the node says {text[:40]!r} where it should say a number") from None
+
+
 class Job:
     """One command; `status` is None while it runs."""
 
@@ -47,13 +55,17 @@ class Job:
         with self.stack:
             if not node.alive():
                 raise ui.Failure(f"{node.name} is not running")
-            self.dir.mkdir()
-            self.stack.callback(shutil.rmtree, self.dir, True)
-            (self.dir / "command").write_bytes(b"set -- " + words + b"\n")
+            # Filled where the guest cannot put links, then moved to where it can.
+            outside = node.dir / f"job-{self.name}"
+            outside.mkdir()
+            self.stack.callback(shutil.rmtree, outside, True)
+            (outside / "command").write_bytes(b"set -- " + words + b"\n")
             self.files = {}
             for stream in ("out", "err"):
-                self.files[stream] = os.open(self.dir / stream, os.O_RDWR | os.O_CREAT, 0o600)
+                self.files[stream] = os.open(outside / stream, os.O_RDWR | os.O_CREAT, 0o600)
                 self.stack.callback(os.close, self.files[stream])
+            self.stack.callback(shutil.rmtree, self.dir, True)
+            node.move_in(outside, "job", self.name)
             self.drain_deadline = DRAIN_DEADLINE * node.slowness()
             port = self._open_port(stdin) if stdin is not None else "-"
             self._start(port)
@@ -104,7 +116,7 @@ class Job:
         and give that back to where it came from."""
         feeder.stop()
         left = self._wait_drained() if self.asked else "all"
-        feeder.settle(feeder.count if left == "all" else int(left))
+        feeder.settle(feeder.count if left == "all" else _number(left))
 
     def _wait_drained(self):
         """How many bytes it were, or "all"; 0 if the guest does not say."""
@@ -129,7 +141,8 @@ class Job:
                 sink(stream, data)
                 any_output = True
         if ended:
-            self.status = int((self.dir / "status").read_text(encoding="ascii"))
+            self.status = _number((self.dir / "status").read_text(encoding="utf-8",
+                                                                  errors="replace"))
         elif lost:
             raise ui.Failure(f"{self.node.name} ended; {self.node.why_dead()}")
         return any_output

@@ -71,10 +71,15 @@ def cmdline(kernel):
 def slowness(kernel):
     """Factor for deadlines in a guest; the environment may stretch them further."""
     factor = os.environ.get("RSMLAB_SLOWNESS")
+    if not factor:
+        return debugkernel.SLOWNESS if kernel == DEBUG else 1
     try:
-        return float(factor) if factor else debugkernel.SLOWNESS if kernel == DEBUG else 1
+        value = float(factor)
     except ValueError:
-        raise ui.Failure(f"RSMLAB_SLOWNESS={factor}: not a number") from None
+        value = 0
+    if not 0 < value < 1000:
+        raise ui.Failure(f"RSMLAB_SLOWNESS={factor}: not a number above 0 and below 1000")
+    return value
 
 
 def _unpack(kernel):

@@ -19,7 +19,7 @@ def files_needed(count, adapters):
     return BASE_FILES + adapters * (ADAPTER_FILES + PEER_FILES * (count - 1))
 
 
-def _allow_files(count, adapters):
+def allow_files(count, adapters):
     """Raise the limit of this process, which QEMU inherits, as far as it may be raised."""
     need = files_needed(count, adapters)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -31,15 +31,30 @@ def _allow_files(count, adapters):
         resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
 
 
-def _cgroup_left():
-    """MiB that the control group of this process may still take; None: no limit."""
+def _group_left(folder):
+    """MiB that a control group may still take; files that are cached make room."""
     try:
-        group = re.search(r"^0::/(.*)$", pathlib.Path("/proc/self/cgroup").read_text("ascii"), re.M)
-        folder = CGROUP / group[1]
         limit = int((folder / "memory.max").read_text("ascii"))
-        return (limit - int((folder / "memory.current").read_text("ascii"))) >> 20
-    except (OSError, ValueError, TypeError):
+        used = int((folder / "memory.current").read_text("ascii"))
+        counts = dict(line.split() for line in
+                      (folder / "memory.stat").read_text("ascii").splitlines())
+    except (OSError, ValueError):       # it has no limit
         return None
+    cached = int(counts.get("active_file", 0)) + int(counts.get("inactive_file", 0))
+    return (limit - max(0, used - cached)) >> 20
+
+
+def _groups():
+    """The control group of this process and those around it."""
+    try:
+        text = pathlib.Path("/proc/self/cgroup").read_text("ascii")
+    except OSError:
+        return []
+    name = re.search(r"^0::/(.*)$", text, re.M)
+    if not name:
+        return []
+    folder = CGROUP / name[1]
+    return [folder, *(p for p in folder.parents if p.is_relative_to(CGROUP))]
 
 
 def memory_left():
@@ -47,8 +62,7 @@ def memory_left():
     text = pathlib.Path("/proc/meminfo").read_text("ascii")
     values = dict(re.findall(r"^(\w+):\s+(\d+)", text, re.M))
     left = (int(values["MemAvailable"]) + int(values.get("SwapFree", 0))) >> 10
-    group = _cgroup_left()
-    return left if group is None else min(left, group)
+    return min([left, *(m for m in map(_group_left, _groups()) if m is not None)])
 
 
 def _check_memory(count, mib):
@@ -60,6 +74,6 @@ def _check_memory(count, mib):
 
 def check(count, options):
     """Raise if COUNT nodes with OPTIONS do not fit here; allow the files they need."""
-    _allow_files(count, options.adapters)
+    allow_files(count, options.adapters)
     if not options.overcommit:
         _check_memory(count, options.mib())

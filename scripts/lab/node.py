@@ -106,6 +106,20 @@ class Node:
         """Whether its process is one of this PID namespace."""
         return proc.alive(self.process())
 
+    def move_in(self, path, *names):
+        """Move PATH into the share, where the guest may have put links, as NAMES say."""
+        folder = os.open(self.share, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            for name in names[:-1]:
+                outer, folder = folder, os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW,
+                                                dir_fd=folder)
+                os.close(outer)
+            os.rename(path, names[-1], dst_dir_fd=folder)
+        except OSError as e:
+            raise ui.Failure(f"{self.share}: {e.strerror} (has the guest changed /host?)") from None
+        finally:
+            os.close(folder)
+
     def ready(self):
         return (self.share / "ready").exists()
 
@@ -156,11 +170,12 @@ class Node:
         lock = locks.take(self.lock)
         if lock is None:
             raise ui.Failure(f"{self.name} is running already")
-        shutil.rmtree(self.share, ignore_errors=True)
-        (self.share / "job").mkdir(parents=True)
-        extra = [arg.replace("{node}", str(self.number)) for arg in options.extra]
-        argv = [*self._machine(options), *self._channels(), *self._adapters(options), *extra]
+        # Whatever fails, this process must not be the one that holds it.
         try:
+            shutil.rmtree(self.share, ignore_errors=True)
+            (self.share / "job").mkdir(parents=True)
+            extra = [arg.replace("{node}", str(self.number)) for arg in options.extra]
+            argv = [*self._machine(options), *self._channels(), *self._adapters(options), *extra]
             with open(self.qemu_log, "ab") as log:
                 child = subprocess.Popen(
                     (["setpriv", "--pdeathsig", "KILL"] if self.lab.owned else []) + argv,
@@ -200,7 +215,7 @@ class Node:
 
     def _end_unseen(self):
         """Its process is not what the record says: who has the lock, or whoever answers."""
-        holders = locks.holders(self.dir)
+        holders = [h for h in locks.holders(self.dir) if h.pid != os.getpid()]
         for holder in holders:
             proc.end(proc.identity(holder.pid))
         if not holders:

@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import pathlib
+import re
+import sys
 import tempfile
 
 from . import distro
@@ -47,7 +49,10 @@ QTESTS = TOP / "tests" / "qtest"
 GUEST_DRIVER = TOP / "guest-driver"
 IMAGES = TOP / "images"
 
-JOBS = int(os.environ.get("RSMLAB_JOBS") or len(os.sched_getaffinity(0)))
+_JOBS = os.environ.get("RSMLAB_JOBS") or str(len(os.sched_getaffinity(0)))
+if not re.fullmatch(r"[1-9][0-9]{0,3}", _JOBS):
+    sys.exit(f"rsmlab: RSMLAB_JOBS={_JOBS}: not a number of jobs, 1 to 9999")
+JOBS = int(_JOBS)
 
 
 def per_kernel(name, kernel):

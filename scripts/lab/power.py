@@ -5,7 +5,7 @@ import json
 import os
 import signal
 
-from . import lab, ui
+from . import lab, limits, ui
 
 ALL = "all"
 
@@ -31,6 +31,7 @@ def _running(current, text):
 
 
 def _start(current, nodes):
+    limits.allow_files(len(current.nodes), max(n.options().adapters for n in nodes))
     for n in nodes:
         n.restart()
     with ui.Progress(f"boot {', '.join(n.name for n in nodes)}"):

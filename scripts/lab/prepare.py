@@ -5,6 +5,7 @@ import os
 
 from . import distro, host, image, kernel, packages, paths, qemu, qemusource, steps, ui
 
+
 def _refuse(absent, names):
     """One line with all that is to be installed, so that it is done once."""
     command = packages.install_command(

@@ -79,8 +79,7 @@ def build(wanted=None, with_tests=False):
     if choice(wanted) == TREE:
         qemutree.build(with_tests)
         return
-    qemuheaders.build()
-    host.build_device()
+    host.build_device(qemuheaders.build())
     WRAPPER.parent.mkdir(parents=True, exist_ok=True)
     if not WRAPPER.exists() or WRAPPER.read_bytes() != WRAPPER_SOURCE.read_bytes():
         shutil.copy(WRAPPER_SOURCE, WRAPPER)

@@ -5,8 +5,8 @@
 A module is compiled against the source of the same minor version. Of what
 QEMU's build generates it needs three things: config-host.h, which says how the
 running QEMU was configured, the types of the QAPI, and the trace events of the
-device. They are made below build/qemu-headers/MINOR; a .pc file beside it tells
-meson where everything is.
+device. They are made below build/qemu-headers/MINOR; qemu-headers.pc beside it
+tells meson where those of the present source are.
 """
 import shutil
 
@@ -25,7 +25,7 @@ FACTS = (
 )
 # What every distribution's system emulator has, whatever it lists.
 ALWAYS = ("CONFIG_TCG", "CONFIG_MODULES", "CONFIG_PLUGIN", "CONFIG_REPLICATION",
-          "CONFIG_QOM_CAST_DEBUG", "CONFIG_COROUTINE_POOL", "CONFIG_RELOCATABLE",
+          "CONFIG_QOM_CAST_DEBUG", "CONFIG_COROUTINE_POOL", "CONFIG_SECRET_KEYRING",
           "CONFIG_TRACE_LOG")
 # Options of configure (the distribution's list has them) -> what they define.
 OPTIONS = {
@@ -41,14 +41,16 @@ TYPICAL = ("blkio", "capstone", "fdt", "linux-aio", "linux-io-uring", "zstd")
 NEVER = (
     "CONFIG_ASAN_IFACE_FIBER", "CONFIG_CFI", "CONFIG_COCOA", "CONFIG_DARWIN",
     "CONFIG_DEBUG_MUTEX", "CONFIG_DEBUG_TCG", "CONFIG_FUZZ",
-    "CONFIG_SAFESTACK", "CONFIG_SECRET_KEYRING", "CONFIG_SOLARIS", "CONFIG_TCG_INTERPRETER",
+    "CONFIG_RELOCATABLE", "CONFIG_SAFESTACK", "CONFIG_SOLARIS", "CONFIG_TCG_INTERPRETER",
     "CONFIG_TSAN", "CONFIG_USER_ONLY", "CONFIG_WIN32", "CONFIG_XEN_BACKEND",
     "HAVE_BROKEN_SIZE_MAX", "HAVE_MADVISE_WITHOUT_PROTOTYPE", "HAVE_OPTRESET",
 )
 TREE_GROUP = "hw_sci"       # of the trace events: the device is hw/sci there
 
+OLDEST = (10, 0)
+DESCRIPTION = paths.QEMU_HEADERS / "qemu-headers.pc"
 PC = """\
-Name: qemu-headers-{minor}
+Name: qemu-headers
 Description: headers of QEMU {version} for a module of a device
 Version: {version}
 source={source}
@@ -63,18 +65,12 @@ def directory(minor):
     return paths.QEMU_HEADERS / minor
 
 
-def _descriptions():
-    return sorted(paths.QEMU_HEADERS.glob("qemu-headers-*.pc"))
-
-
-def minors():
-    """Minor versions of QEMU that modules can be compiled for."""
-    return [p.stem.removeprefix("qemu-headers-") for p in _descriptions()]
-
-
 def key():
     """Changes when meson has to look at the headers again."""
-    return steps.key_of(*(p.read_text(encoding="utf-8") for p in _descriptions()))
+    try:
+        return steps.key_of(DESCRIPTION.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
 
 
 def _options():
@@ -129,8 +125,11 @@ def build():
     """Bring the headers of the present source up to date; its minor version."""
     version = qemusource.version()
     minor = ".".join(version.split(".")[:2])
+    if tuple(map(int, minor.split("."))) < OLDEST:
+        raise ui.Failure(f"QEMU {version} is too old: the device needs "
+                         f"{'.'.join(map(str, OLDEST))} or newer (--qemu-src)")
     here = directory(minor)
-    pc = PC.format(minor=minor, version=version, source=paths.QEMU_SRC, here=here,
+    pc = PC.format(version=version, source=paths.QEMU_SRC, here=here,
                    dist=paths.QEMU_DIST, group=TREE_GROUP)
     text = config_host(version, _options())
     made_of = steps.key_of(pc, text, qemusource.origin())
@@ -140,7 +139,8 @@ def build():
             shutil.rmtree(here, ignore_errors=True)
             with steps.fresh_dir(here) as tmp:
                 _generate(tmp, version)
-            paths.write_atomic(paths.QEMU_HEADERS / f"{name}.pc", pc)
             steps.mark(name, made_of)
+        if not DESCRIPTION.exists() or DESCRIPTION.read_text(encoding="utf-8") != pc:
+            paths.write_atomic(DESCRIPTION, pc)
         _trace(minor)
     return minor

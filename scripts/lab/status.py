@@ -13,13 +13,13 @@ def _tables(node):
     """{peer: link state} for each adapter, as the driver says; None if nobody answers."""
     try:
         state, out, _ = job.run(node, ["sh", "-c", PEERS], timeout=10)
-    except (ui.Failure, TimeoutError):
+        if state:
+            return []
+        rows = [table.splitlines()[1:] for table in out.split("\n\n") if table]
+        return [{int(peer): link for peer, link, *_ in map(str.split, table)
+                 if int(peer) != node.number} for table in rows]
+    except (ui.Failure, OSError, ValueError):       # its share, and what it says, are the guest's
         return None
-    if state:
-        return []
-    rows = [table.splitlines()[1:] for table in out.split("\n\n") if table]
-    return [{int(peer): link for peer, link, *_ in map(str.split, table)
-             if int(peer) != node.number} for table in rows]
 
 
 def _paused(node):
@@ -56,14 +56,17 @@ def _state(node):
 def describe(node):
     """All that is known of a node, as `status --json` prints it."""
     record = node.record()
+    try:
+        options = node.options()
+    except ui.Failure:
+        options = None
     text = {"node": node.number, "name": node.name, "state": _state(node),
             "directory": str(node.dir), "adapters": [], "driver": False}
-    if text["state"] == "ended" or "options" not in record:
+    if text["state"] == "ended" or options is None:
         return text
-    options = record["options"]
     text |= {"pid": record["process"]["pid"], "visible": node.visible(),
-             "kernel": options["kernel"], "memory_mib": node.options().mib(),
-             "cpus": options["cpus"], "accel": options["accel"], "qemu": options["qemu"]}
+             "kernel": options.kernel, "memory_mib": options.mib(), "cpus": options.cpus,
+             "accel": options.accel, "qemu": options.qemu}
     tables = _tables(node) if text["state"] == "up" else None
     if tables is None and text["state"] == "up":
         text["state"] = "does not answer"

@@ -40,7 +40,8 @@ class Progress:
 
     def __init__(self, directory):
         self.status = directory / "status"
-        self.reports = os.open(directory / "consumed", os.O_RDONLY | os.O_CREAT, 0o600)
+        self.reports = os.open(directory / "consumed",
+                               os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         self.rest = b""
         self.consumed = 0
 

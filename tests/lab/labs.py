@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 """Labs as a user has them: `rsmlab` itself, one lab of a name of its own."""
+import contextlib
 import json
 import os
 import pathlib
@@ -156,12 +157,18 @@ def files_come_back(_):
     try:
         check("exec", "-n", "1", "--", "sh", "-c",
               "mkdir -p /root/d && echo text >/root/d/file && ln -s /etc/passwd /root/d/link")
-        check("pull", "1", "/root/d", "/etc/hosts", str(here))
+        check("pull", "1", "/root/d", "/etc/hosts", f"{here}/")
         assert (here / "d" / "file").read_text(encoding="utf-8") == "text\n"
-        # A guest must not choose what is copied from the host.
+        # A guest must not choose what is copied from the host, or where to.
         assert (here / "d" / "link").is_symlink()
         assert (here / "hosts").is_file()
-        refused("pull", "1", "/no/such/file", str(here), saying="No such file")
+        refused("pull", "1", "/root/d", f"{here}/", saying="is there already")
+        refused("pull", "1", "/no/such/file", f"{here}/", saying="No such file")
+        refused("pull", "1", "/etc/hosts", f"{here}/no/", saying="no such directory")
+        check("push", "1", str(here / "hosts"), "/root/new/")
+        check("exec", "-n", "1", "--", "cmp", "/root/new/hosts", "/etc/hosts")
+        # Nor may it keep a lab from being removed.
+        check("exec", "-n", "1", "--", "sh", "-c", "mkdir -p /host/a/b && chmod 0 /host/a")
     finally:
         shutil.rmtree(here)
 
@@ -192,7 +199,8 @@ def limits_are_said_before_a_node_starts(_):
 
 def a_node_without_memory_says_so(_):
     check("down")
-    out = refused("up", "-n", "1", "--memory", "100", saying="its kernel says: .*Out of memory")
+    out = refused("up", "-n", "1", "--memory", "100",
+                  saying="its kernel says: .*(Out of memory|Initramfs unpacking)")
     assert "ended while booting" in out or "does not come up" in out, out
     refused("up", "-n", "1", "--memory", "40", saying="it has 40 MiB")
     assert not ours()
@@ -203,7 +211,9 @@ def a_long_path_does_not_matter(_):
     deep = lab_module.Lab(directory, owned=True)
     try:
         assert len(str(deep.dir)) > 107
-        deep.start(2, node.Options(testlib.kernel_name()))
+        # Standard output is for TAP.
+        with contextlib.redirect_stdout(sys.stderr):
+            deep.start(2, node.Options(testlib.kernel_name()))
         with deep.nodes[0].agent():
             pass
         assert paths.short_link(deep.dir).is_symlink()
