@@ -57,7 +57,7 @@ def it_starts_from_anywhere(_):
 def a_system_without_python_says_what_to_install(_):
     with tempfile.TemporaryDirectory() as scratch:
         for tool, advice in (("dnf", "dnf install -y python3"), ("pacman", "-S"),
-                             (None, "python3 (3.9 or newer) is missing")):
+                             (None, "python3 (3.10 or newer) is missing")):
             path = _commands(pathlib.Path(scratch) / str(tool), "sh", "readlink", "id")
             if tool:
                 _script(path / tool, "exit 1")
