@@ -53,11 +53,12 @@ static void G_NORETURN G_GNUC_PRINTF(1, 2) scidev_refuse(const char *fmt, ...)
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "; build one for it: scripts/rsmlab build --qemu-src DIR\n");
+    fprintf(stderr,
+            "; build one for it: scripts/rsmlab build --qemu-src DIR\n");
     exit(EXIT_FAILURE);
 }
 
-/* The name of one more environment variable, LD_PRELOAD, without this object. */
+/* Programs that QEMU starts inherit its environment and are no QEMUs. */
 static void scidev_leave_environment(void)
 {
     const char *preload = g_getenv("LD_PRELOAD");
