@@ -125,7 +125,7 @@ def run(label, argv, log, env=None, cwd=None, append=False, ok=(0,)):
     logfile = paths.LOGS / f"{log}.log"
     full_env = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
     with Progress(label) as progress, \
-            open(logfile, "a" if append else "w", encoding="utf-8",
+            open(logfile, "a" if append else "w", buffering=1, encoding="utf-8",
                  errors="backslashreplace") as out:
         out.write(f"$ cd {cwd or os.getcwd()}; {' '.join(map(str, argv))}\n")
         out.flush()
