@@ -14,7 +14,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
 
-from lab import lab as lab_module, locks, node, paths, testlib  # noqa: E402
+from lab import lab as lab_module, locks, node, paths, testlib, ui  # noqa: E402
 
 TOOL = TOP / "scripts" / "rsmlab"
 NAME = f"test-{os.getpid()}"
@@ -22,9 +22,10 @@ UP_DEADLINE = 300
 
 
 def start(*args, lab=NAME, before=(), **kwargs):
-    """A process of the tool that acts on LAB."""
+    """A process of the tool that acts on LAB, after a logout has taken the user's directory."""
     return subprocess.Popen([*before, TOOL, *args],
-                            env=dict(os.environ, RSMLAB_LAB=lab, COLUMNS="200"),
+                            env=dict(os.environ, RSMLAB_LAB=lab, COLUMNS="200",
+                                     XDG_RUNTIME_DIR="/nonexistent"),
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, **kwargs)
 
@@ -206,7 +207,23 @@ def a_node_without_memory_says_so(_):
     assert not ours()
 
 
-def a_long_path_does_not_matter(_):
+def _split(lab):
+    """A fabric whose nodes have not all met is not called up."""
+    lab.nodes[1].stop()
+    (lab.dir / "fabric").rename(lab.dir / "fabric-of-node1")
+    (lab.dir / "fabric").mkdir(mode=0o700)
+    lab.nodes[1].restart()
+    lab.nodes[1].wait_ready()
+    lab_module.CONNECT_DEADLINE = 1
+    try:
+        lab.wait_connected()
+    except ui.Failure as e:
+        assert "node1 has not met node 2 on its adapter sci0" in str(e), e
+    else:
+        raise AssertionError("a fabric in two parts is complete")
+
+
+def a_long_path_and_a_split_fabric_are_noticed(_):
     directory = lab_module.private_dir() / ("x" * 90)
     deep = lab_module.Lab(directory, owned=True)
     try:
@@ -217,6 +234,7 @@ def a_long_path_does_not_matter(_):
         with deep.nodes[0].agent():
             pass
         assert paths.short_link(deep.dir).is_symlink()
+        _split(deep)
     finally:
         deep.remove()
         shutil.rmtree(directory.parent)
@@ -249,7 +267,7 @@ if __name__ == "__main__":
             limits_are_said_before_a_node_starts,
             a_node_without_memory_says_so,
             whoever_ends_the_tool_ends_its_nodes,
-            a_long_path_does_not_matter,
+            a_long_path_and_a_split_fabric_are_noticed,
         ], nodes=0)
     finally:
         rsmlab("down")
