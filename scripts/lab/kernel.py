@@ -89,19 +89,18 @@ def _unpack(kernel):
     parts = [p for h in header for p in root.depends(h)
              if p.startswith(("linux-headers-", "linux-kbuild-"))]
     root.fetch(f"linux {kernel}", image + header + parts, directory(kernel))
-    # The packages expect to be installed: one makefile and two links are absolute.
-    src = directory(kernel) / "usr" / "src"
-    for makefile in src.glob("linux-headers-*/Makefile"):
+    # The packages expect to be installed: one makefile and two links are absolute. They
+    # become relative, so that a build tree can be moved.
+    for makefile in (directory(kernel) / "usr" / "src").glob("linux-headers-*/Makefile"):
         text = makefile.read_text(encoding="utf-8")
-        makefile.write_text(text.replace("include /usr/src/", f"include {src}/"),
-                            encoding="utf-8")
+        makefile.write_text(text.replace("include /usr/src/", "include ../"), encoding="utf-8")
     # With it the modules would need type information (BTF) and pahole to make it.
     (headers(kernel) / "vmlinux").unlink(missing_ok=True)
     for link in stock_modules(kernel).iterdir():
         if link.is_symlink():
             target = directory(kernel) / os.readlink(link).lstrip("/")
             link.unlink()
-            link.symlink_to(target)
+            link.symlink_to(os.path.relpath(target, link.parent))
 
 
 def fetch(kernel):
@@ -110,7 +109,7 @@ def fetch(kernel):
         debugkernel.build()
         return
     name = f"kernel-{kernel}"
-    key = steps.key_of(_suite(kernel), directory(kernel))
+    key = steps.key_of(_suite(kernel), "relative")
     with steps.locked(name):
         if not steps.done(name, key):
             _unpack(kernel)
