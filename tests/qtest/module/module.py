@@ -35,6 +35,16 @@ def a_qemu_of_its_version_has_the_device(_):
     assert "scidev_reset" in _qemu("-trace", "help")[1]
 
 
+def firmware_of_default_devices_is_found(_):
+    """A network card is one, and its ROM is in a package of its own."""
+    for properties, said in (("node-id=0", "'node-id' must be 1 to 255"),
+                             ("node-id=1", "property 'fabric' is missing")):
+        status, _, err = _qemu("-S", "-display", "none", "-machine", "pc", "-accel", "tcg",
+                               "-device", f"sci,{properties}" +
+                               (",fabric=/nonexistent" if "fabric" not in said else ""))
+        assert status == 1 and said in err and "romfile" not in err, (status, err)
+
+
 def another_version_is_refused_in_words(_):
     status, _, err = _qemu("-device", "sci,help", SCI_MODULE=WRONG_VERSION)
     assert status == 1, (status, err)
@@ -109,6 +119,7 @@ def every_switch_of_its_headers_is_decided(_):
 if __name__ == "__main__":
     testlib.main([
         a_qemu_of_its_version_has_the_device,
+        firmware_of_default_devices_is_found,
         another_version_is_refused_in_words,
         other_types_are_refused_in_words,
         a_version_without_a_module_is_named,
