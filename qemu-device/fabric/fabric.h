@@ -41,7 +41,7 @@ typedef struct FabricRam {
     uint64_t guest_base;
     uint64_t size;          /* bytes, multiple of 4096, not 0 */
     uint64_t fd_offset;     /* multiple of 4096 */
-    int fd;                 /* FabricConfig only */
+    int fd;
     /*
      * FabricPeer only: the range mapped in this process, shared, readable and
      * writable, not part of core dumps.  mremap() with an old size of 0 maps a
@@ -143,6 +143,7 @@ typedef struct FabricConfig {
     void (*lock)(void *lock_opaque);
     void (*unlock)(void *lock_opaque);
     void *lock_opaque;
+    void (*lock_free)(void *lock_opaque);   /* when that is over; may be NULL */
 } FabricConfig;
 
 /*

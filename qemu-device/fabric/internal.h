@@ -165,7 +165,6 @@ struct Fabric {
 
     FabricPage *page;
     int page_fd;
-    int ram_fd[FABRIC_RAM_MAX];
     FabricPeer self;
     FabricNode nodes[FABRIC_NODE_MAX + 1];
 
@@ -253,7 +252,7 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error);
 void fabric_self_fini(Fabric *f);
 /* Checks and maps what came with @hello.  NULL, or what is wrong (g_free). */
 char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
-                       const FabricFds *fds);
+                       FabricFds *fds);
 void fabric_peer_fini(FabricPeer *peer);
 
 /* news.c */

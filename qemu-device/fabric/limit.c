@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Descriptors: each peer costs one, and one for each line that it opens.
+ * Descriptors: each peer costs one, one for each range of its RAM, and one for
+ * each line that it opens.
  * Checks at the start that there are enough, and says so when they run out.
  * Called by fabric.c, dial.c and packet.c.
  *
@@ -14,7 +15,7 @@
 #include "internal.h"
 
 /*
- * Beside one for each peer: connections that have not said who they are, and
+ * Beside those of peers: connections that have not said who they are, and
  * the descriptors of a HELLO while it is read.
  */
 #define LIMIT_SPARE     (FABRIC_STRANGERS_MAX + 1 + FABRIC_RAM_MAX + 23)
@@ -39,7 +40,8 @@ static unsigned count_open(void)
 bool fabric_limit_check(Fabric *f, unsigned nodes, GError **error)
 {
     unsigned open = count_open();
-    rlim_t wanted = open + nodes + LIMIT_SPARE;
+    /* As if the others had as many ranges of RAM as this node, and a line each. */
+    rlim_t wanted = open + nodes * (2 + f->self.n_ram) + LIMIT_SPARE;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted) {

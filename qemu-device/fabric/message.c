@@ -53,7 +53,7 @@ void fabric_call(FabricConnection *conn, FabricAgain again)
 }
 
 static void message_hello(FabricConnection *conn, const FabricHello *hello,
-                          const FabricFds *fds)
+                          FabricFds *fds)
 {
     char *fault;
 

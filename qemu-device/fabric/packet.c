@@ -50,7 +50,7 @@ static unsigned packet_descriptors(const Fabric *f, const FabricPacket *packet,
     if (packet->hello) {
         fds[n++] = f->page_fd;
         for (unsigned i = 0; i < f->self.n_ram; i++) {
-            fds[n++] = f->ram_fd[i];
+            fds[n++] = f->self.ram[i].fd;
         }
     } else if (packet->fd >= 0) {
         fds[n++] = packet->fd;

@@ -68,7 +68,7 @@ static char *ram_map(FabricRam *ram, int fd, unsigned index)
     /* A core dump must not hold the memory of all nodes. */
     madvise(host, ram->size, MADV_DONTDUMP);
     ram->host = host;
-    ram->fd = -1;
+    ram->fd = fd;
     return NULL;
 }
 
@@ -77,6 +77,7 @@ static void ram_unmap(FabricPeer *peer)
     for (unsigned i = 0; i < peer->n_ram; i++) {
         if (peer->ram[i].host) {
             munmap(peer->ram[i].host, peer->ram[i].size);
+            close(peer->ram[i].fd);
             peer->ram[i].host = NULL;
         }
     }
@@ -104,7 +105,7 @@ static char *page_map(int fd, const FabricPage **page)
 }
 
 char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
-                       const FabricFds *fds)
+                       FabricFds *fds)
 {
     char *fault;
 
@@ -116,6 +117,9 @@ char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
     fault = page_map(fds->fd[0], &peer->page);
     for (unsigned i = 0; !fault && i < peer->n_ram; i++) {
         fault = ram_map(&peer->ram[i], fds->fd[1 + i], i);
+        if (!fault) {
+            fds->fd[1 + i] = -1;
+        }
     }
     if (fault) {
         fabric_peer_fini(peer);
@@ -163,19 +167,24 @@ static bool self_page(Fabric *f, GError **error)
 /* Descriptors of our own: memory may be unplugged, and its number reused. */
 static char *self_ram(Fabric *f, const FabricConfig *config)
 {
-    while (f->self.n_ram < config->n_ram) {
-        unsigned i = f->self.n_ram;
+    char *fault = NULL;
 
-        f->self.ram[i] = config->ram[i];
-        f->self.ram[i].host = NULL;
-        f->ram_fd[i] = fcntl(config->ram[i].fd, F_DUPFD_CLOEXEC, 0);
-        if (f->ram_fd[i] < 0) {
+    for (unsigned i = 0; !fault && i < config->n_ram; i++) {
+        int fd = fcntl(config->ram[i].fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0) {
             return g_strdup_printf("the file of RAM range %u: %s", i,
                                    g_strerror(errno));
         }
+        f->self.ram[i] = config->ram[i];
+        f->self.ram[i].host = NULL;
         f->self.n_ram++;
+        fault = ram_map(&f->self.ram[i], fd, i);
+        if (fault) {
+            close(fd);
+        }
     }
-    return NULL;
+    return fault;
 }
 
 static char *self_fault(const FabricConfig *config)
@@ -197,9 +206,6 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
         f->self.n_lines = config->n_lines;
         fault = self_ram(f, config);
     }
-    for (unsigned i = 0; !fault && i < f->self.n_ram; i++) {
-        fault = ram_map(&f->self.ram[i], f->ram_fd[i], i);
-    }
     if (fault) {
         g_set_error_literal(error, FABRIC_ERROR, FABRIC_ERROR_ARGUMENT, fault);
         g_free(fault);
@@ -211,9 +217,6 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
 void fabric_self_fini(Fabric *f)
 {
     ram_unmap(&f->self);
-    for (unsigned i = 0; i < f->self.n_ram; i++) {
-        close(f->ram_fd[i]);
-    }
     if (f->page) {
         munmap(f->page, FABRIC_PAGE_SIZE);
     }

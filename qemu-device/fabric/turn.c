@@ -21,6 +21,7 @@ typedef struct FabricSource {
     Fabric *fabric;         /* NULL once it is freed; under the lock */
     void (*lock)(void *opaque);
     void (*unlock)(void *opaque);
+    void (*free)(void *opaque);
     void *opaque;
     gpointer tag;           /* of the epoll descriptor */
 } FabricSource;
@@ -223,8 +224,18 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback,
     return G_SOURCE_CONTINUE;
 }
 
+static void source_finalize(GSource *source)
+{
+    FabricSource *s = (FabricSource *)source;
+
+    if (s->free) {
+        s->free(s->opaque);
+    }
+}
+
 static GSourceFuncs source_funcs = {
     .dispatch = source_dispatch,
+    .finalize = source_finalize,
 };
 
 void fabric_turn_init(Fabric *f, const FabricConfig *config)
@@ -237,6 +248,7 @@ void fabric_turn_init(Fabric *f, const FabricConfig *config)
     s->fabric = f;
     s->lock = config->lock;
     s->unlock = config->unlock;
+    s->free = config->lock_free;
     s->opaque = config->lock_opaque;
     f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 }
