@@ -169,8 +169,9 @@ static inline const struct sci_peer_slot *sci_slot(struct sci_device *sd, u32 no
 	return (const struct sci_peer_slot *)(sd->status + SCI_STATUS_SLOT(node));
 }
 
-/* window.c */
-int sci_window_map(struct sci_device *sd);
+/* bars.c */
+int sci_csr_map(struct sci_device *sd);
+int sci_memory_map(struct sci_device *sd);
 
 /* att.c */
 int sci_att_set(struct sci_device *sd, u32 first, const struct sci_target *target);
