@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The BARs: enable the device, claim and map its registers, its status
- * pages and the remote window, and tell the memory type that the window's mapping really got.
+ * The BARs: enable the device, claim and map its registers, its memory and the
+ * remote window, and tell the memory type that the window's mapping really got.
  * Called by probe.
  *
  * Copyright (C) 2026 The sci-rsm authors
@@ -51,7 +51,7 @@ static const char *sci_window_decode(const void *va)
 static const char * const sci_bar_names[] = {
 	[SCI_BAR_CSR] = "the registers",
 	[SCI_BAR_WINDOW] = "the window",
-	[SCI_BAR_STATUS] = "the status pages",
+	[SCI_BAR_MEMORY] = "the memory",
 };
 
 static int sci_bar_no_room(struct sci_device *sd, int bar, u64 size)
@@ -135,14 +135,15 @@ int sci_memory_map(struct sci_device *sd)
 	u8 *memory;
 	int ret;
 
-	ret = sci_bar_claim(sd, SCI_BAR_STATUS, SCI_STATUS_SIZE);
+	ret = sci_bar_claim(sd, SCI_BAR_MEMORY, SCI_MEMORY_SIZE);
 	if (ret)
 		return ret;
-	memory = sci_bar_memory(sd, SCI_BAR_STATUS);
+	memory = sci_bar_memory(sd, SCI_BAR_MEMORY);
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
 	sd->status = memory;
-	sd->status_phys = pci_resource_start(sd->pdev, SCI_BAR_STATUS);
+	sd->status_phys = pci_resource_start(sd->pdev, SCI_BAR_MEMORY);
+	sd->att.entry = (struct sci_att_entry *)(memory + SCI_ATT);
 
 	ret = sci_bar_claim(sd, SCI_BAR_WINDOW, readq(sd->csr + SCI_REG_WINDOW_SIZE_LO));
 	if (ret)

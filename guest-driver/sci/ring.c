@@ -116,7 +116,8 @@ bool sci_ring_intact_locked(struct sci_peer *peer)
 	revokes = le32_to_cpu(READ_ONCE(sci_slot(sd, peer->node)->revokes));
 	if (revokes == tx->revokes)
 		return true;
-	/* A register access: the adapter has finished the revocation when it answers. */
+	/* The count, then the state.  Partner: the adapter writes the state first. */
+	dma_rmb();
 	if (sci_att_state(sd, SCI_ATT_RING(peer->node)) != SCI_ATT_ST_MAPPED)
 		return false;
 	tx->revokes = revokes;

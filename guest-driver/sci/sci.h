@@ -9,7 +9,7 @@
  *
  *   inval.claimed    (bit, slept on)  one invalidation at a time
  *   inbound.lock     (mutex)  SCI offsets, leaves, access rows, keys
- *   att.lock         (mutex)  granules, ATT entries, ATT_EXPECT/COMMIT/FAILED
+ *   att.lock         (mutex)  granules, ATT entries, their commits
  *   tx.lock          (spinlock)  the sending side of one ring
  *
  * The state of peers, other than their tx, belongs to the ordered workqueue:
@@ -31,9 +31,14 @@
 #include "../rsm/controller.h"
 #include "ring.h"
 
-/* The last granules of the window are the rings of the nodes, the others are for imports. */
-#define SCI_ATT_IMPORTS		(SCI_ATT_ENTRIES - SCI_NODES)
-#define SCI_ATT_RING(node)	(SCI_ATT_IMPORTS + (node))
+/*
+ * The first granules of the window are the rings of the nodes, the others are for imports.
+ * Low ones are used first: the adapter gives no memory to the window above the highest one
+ * that was ever in use.
+ */
+#define SCI_ATT_RINGS		SCI_NODES
+#define SCI_ATT_RING(node)	(node)
+#define SCI_ATT_IMPORTS		(SCI_ATT_ENTRIES - SCI_ATT_RINGS)
 
 /* The first SCI pages are the rings, the others are for exports. */
 #define SCI_RING_PAGES		SCI_NODES
@@ -58,8 +63,9 @@ struct sci_target {
 };
 
 struct sci_att {
-	struct mutex lock;	/* guards granules, the entries and the commit registers */
-	DECLARE_BITMAP(granules, SCI_ATT_IMPORTS);
+	struct mutex lock;	/* guards granules, the entries and their commits */
+	DECLARE_BITMAP(granules, SCI_ATT_ENTRIES);	/* taken by imports */
+	struct sci_att_entry *entry;	/* the table: memory of the adapter */
 };
 
 /* The use of one access row; the row itself is in the table that peers read. */
@@ -132,7 +138,7 @@ struct sci_device {
 	phys_addr_t window_phys;
 	u64 window_size;
 	const char *window_type;
-	const u8 *status;
+	const u8 *status;	/* the status pages: memory of the adapter */
 	phys_addr_t status_phys;
 
 	struct sci_att att;
