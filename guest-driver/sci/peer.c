@@ -274,11 +274,17 @@ void sci_peer_start(struct sci_device *sd)
 	queue_work(sd->wq, &sd->peer_work);
 }
 
-/* On return all peers are down for the agent, and no event will come. */
-void sci_peer_stop(struct sci_device *sd)
+/* From here on no peer comes up.  Waits for nothing. */
+void sci_peer_quiesce(struct sci_device *sd)
 {
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
 	WRITE_ONCE(sd->running, false);
+}
+
+/* On return all peers are down for the agent, and no event will come. */
+void sci_peer_stop(struct sci_device *sd)
+{
+	sci_peer_quiesce(sd);
 	bitmap_fill(sd->events, SCI_NODES);
 	queue_work(sd->wq, &sd->peer_work);
 	flush_workqueue(sd->wq);

@@ -70,6 +70,8 @@ static int sci_reset(struct sci_device *sd)
 	u64 window;
 
 	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
+	/* Until then peers may use memory that whoever drove the adapter before had exported. */
+	sci_inval_poll(sd);
 
 	sd->node = sci_read(sd, SCI_REG_NODE_ID);
 	sd->granule = sci_read(sd, SCI_REG_ATT_GRANULE);
@@ -162,10 +164,17 @@ static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
-/* A kernel started from this one must not find peers storing into its memory. */
+/*
+ * What comes next must not find peers storing into its memory.  The reset disables the
+ * adapter and its interrupts.  If a peer does not answer, the device holds this machine until
+ * it does; the driver waits for nothing, so no peer can keep a shutdown from getting here.
+ */
 static void sci_shutdown(struct pci_dev *pdev)
 {
-	sci_disable(pci_get_drvdata(pdev));
+	struct sci_device *sd = pci_get_drvdata(pdev);
+
+	sci_peer_quiesce(sd);
+	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
 }
 
 /* Peers hold mappings of this node's memory, which a suspended adapter could not take back. */

@@ -213,6 +213,7 @@ void sci_export_unpublish(void *adapter, void *handle);
 /* inval.c */
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
 void sci_inval_settle(struct sci_device *sd);
+void sci_inval_poll(struct sci_device *sd);
 void sci_inval_interrupt(struct sci_device *sd);
 
 /* ring.c */
@@ -238,6 +239,7 @@ int sci_message_send(void *adapter, u32 node, u32 incarnation, const void *data,
 /* peer.c */
 int sci_peer_init(struct sci_device *sd);
 void sci_peer_start(struct sci_device *sd);
+void sci_peer_quiesce(struct sci_device *sd);
 void sci_peer_stop(struct sci_device *sd);
 
 /* irq.c */
