@@ -76,9 +76,10 @@ static int sci_peers_show(struct seq_file *m, void *unused)
 		else if (!peer)
 			seq_puts(m, " none\n");
 		else
-			seq_printf(m, " %s%s %u/%u %u %u\n", states[READ_ONCE(peer->state)],
+			seq_printf(m, " %s%s%s %u/%u %u %u\n", states[READ_ONCE(peer->state)],
 				   peer->broken && peer->broken == peer->incarnation ?
 				   " (broken)" : "",
+				   sci_ring_allowed(sd, node) ? "" : " (closed)",
 				   peer->session, peer->peer_session, peer->tx.producer,
 				   peer->consumer);
 	}

@@ -217,6 +217,9 @@ void sci_inval_poll(struct sci_device *sd);
 void sci_inval_interrupt(struct sci_device *sd);
 
 /* ring.c */
+bool sci_ring_allowed(struct sci_device *sd, u32 node);
+void sci_ring_allow(struct sci_device *sd, u32 node);
+void sci_ring_forbid(struct sci_device *sd, u32 node);
 void sci_ring_doorbell(struct sci_device *sd, u32 node);
 int sci_ring_publish(struct sci_peer *peer);
 int sci_ring_open(struct sci_peer *peer);

@@ -184,6 +184,23 @@ static void import_is_lost_when_its_own_entry_says_so(struct kunit *test)
 	sci_import_unmap(sd, import);
 }
 
+static void a_line_is_rung_only_if_it_is_open(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer_slot *slot;
+	u32 ring = SCI_PUT(SCI_DOORBELL_NODE, TEST_NODE) |
+		   SCI_PUT(SCI_DOORBELL_LINE, SCI_RING_LINE);
+
+	sci_test_adapter(test);
+	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
+	slot->open[0] = cpu_to_le32(~BIT(SCI_RING_LINE));
+	sci_ring_doorbell(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), 0);
+	slot->open[0] = cpu_to_le32(BIT(SCI_RING_LINE));
+	sci_ring_doorbell(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), ring);
+}
+
 static void exports_leave_the_ring_pages_alone(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
@@ -324,6 +341,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(import_fills_its_entries_and_commits_them),
 	KUNIT_CASE(import_that_the_adapter_denies_leaves_nothing),
 	KUNIT_CASE(import_is_lost_when_its_own_entry_says_so),
+	KUNIT_CASE(a_line_is_rung_only_if_it_is_open),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),
 	KUNIT_CASE(leaves_cover_the_run_and_stay),
 	KUNIT_CASE(equal_access_rows_are_shared),
