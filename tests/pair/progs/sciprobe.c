@@ -428,7 +428,7 @@ static int ring(unsigned long rounds)
 /* The driver enables the vectors that it uses; a ring of another line stays pending. */
 static int pending(void)
 {
-	for (unsigned int line = 0; line < SCI_LINES_MAX; line++) {
+	for (unsigned int line = 0; line < reg(SCI_REG_LINES); line++) {
 		unsigned int vector = SCI_VECTOR_LINE(line);
 
 		if (reg(SCI_MSIX_PBA + vector / 32 * 4) >> vector % 32 & 1)
