@@ -17,9 +17,17 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "system/cpus.h"
 #include "scidev.h"
 #include "trace.h"
+
+/* Peers that are well let go within this time: the vCPUs need not be stopped. */
+#define SCIDEV_GRACE_US     5000
+#define SCIDEV_GRACE_STEP   100
+
+/* A person is told when it takes so long that one would ask. */
+#define SCIDEV_TELL_MS      500
 
 struct SCIDevMember {
     unsigned node;
@@ -29,10 +37,12 @@ struct SCIDevMember {
     Fabric *fabric;             /* also the device's, while that is there */
     VMChangeStateEntry *vmstate;
     QEMUBH *settled_bh;
+    QEMUTimer *tell;
 
     /* Guarded by the big lock */
     bool held;                  /* the vCPUs must not run */
     bool resume;                /* they would run now otherwise */
+    bool told;                  /* that they do not run, and why */
     bool orphan;                /* the device is gone */
 };
 
@@ -79,6 +89,7 @@ static void scidev_member_free(SCIDevMember *m)
     }
     g_clear_pointer(&m->vmstate, qemu_del_vm_change_state_handler);
     g_clear_pointer(&m->settled_bh, qemu_bh_delete);
+    g_clear_pointer(&m->tell, timer_free);
     scidev_lock_unref(m->lock);
     g_free(m);
 }
@@ -104,9 +115,13 @@ static void scidev_member_release(void *opaque)
     }
     m->held = false;
     m->resume = false;
+    timer_del(m->tell);
     trace_scidev_hold(m->node, false);
-    info_report("sci: node %u: no other node holds memory of this machine any "
-                "more%s", m->node, resume ? "; it goes on" : "");
+    if (m->told) {
+        info_report("sci: node %u: no other node holds memory of this machine "
+                    "any more%s", m->node, resume ? "; it goes on" : "");
+    }
+    m->told = false;
     if (m->orphan) {
         scidev_member_free(m);
     }
@@ -125,19 +140,41 @@ static char *scidev_member_debtors(SCIDevMember *m)
     return debtors;
 }
 
-static void scidev_member_wait(SCIDevMember *m)
+static void scidev_member_tell(void *opaque)
 {
+    SCIDevMember *m = opaque;
     g_autofree char *debtors = scidev_member_debtors(m);
 
-    if (!debtors) {
+    if (m->held && debtors) {
+        m->told = true;
+        warn_report("sci: node %u: the machine is stopped until other nodes let "
+                    "go of its memory: %s; continue or end these processes",
+                    m->node, debtors);
+    }
+}
+
+/* Whether the peers let go while one can wait for them. */
+static bool scidev_member_grace(SCIDevMember *m)
+{
+    for (unsigned us = 0; us < SCIDEV_GRACE_US; us += SCIDEV_GRACE_STEP) {
+        if (!scidev_member_busy(m)) {
+            return true;
+        }
+        g_usleep(SCIDEV_GRACE_STEP);
+    }
+    return !scidev_member_busy(m);
+}
+
+static void scidev_member_wait(SCIDevMember *m)
+{
+    if (scidev_member_grace(m)) {
         return;
     }
     if (!m->held) {
         m->held = true;
         trace_scidev_hold(m->node, true);
-        warn_report("sci: node %u: the machine is stopped until other nodes let "
-                    "go of its memory: %s; continue or end these processes",
-                    m->node, debtors);
+        timer_mod(m->tell, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                  SCIDEV_TELL_MS);
     }
     /* It may have settled between the look and the mark. */
     qemu_bh_schedule(m->settled_bh);
@@ -190,6 +227,7 @@ bool scidev_member_new(SCIDev *s, Error **errp)
         return false;
     }
     m->settled_bh = qemu_bh_new(scidev_member_release, m);
+    m->tell = timer_new_ms(QEMU_CLOCK_REALTIME, scidev_member_tell, m);
     m->vmstate = qemu_add_vm_change_state_handler_prio(scidev_member_vmstate, m,
                                                        INT_MAX);
     s->member = m;

@@ -75,6 +75,18 @@ static const char *scidev_ram_fault(MemoryRegion *mr, const char **remedy)
     return NULL;
 }
 
+/* A flag of the place where it is, not of the backend's memory. */
+static bool scidev_ram_nonvolatile(const SCIDevRamPiece *piece)
+{
+    MemoryRegionSection section =
+        memory_region_find(get_system_memory(), piece->base, SCI_PAGE_SIZE);
+
+    if (section.mr) {
+        memory_region_unref(section.mr);
+    }
+    return section.nonvolatile;
+}
+
 static bool scidev_ram_refuse(SCIDevRamScan *scan, const SCIDevRamPiece *piece)
 {
     const char *name = scidev_ram_name(piece->mr);
@@ -84,7 +96,7 @@ static bool scidev_ram_refuse(SCIDevRamScan *scan, const SCIDevRamPiece *piece)
     if (!fault) {
         return false;
     }
-    if (memory_region_is_nonvolatile(piece->mr)) {
+    if (scidev_ram_nonvolatile(piece)) {
         warn_report_once("sci: persistent memory '%s' %s; it is left out: the "
                          "guest cannot export it", name, fault);
         return true;

@@ -351,12 +351,12 @@ static void after_an_unplug_the_vcpus_wait_for_a_stopped_peer(void)
 	sci_wait_link(im, 1, SCI_LINK_UP);
 	sci_export(ex, PAGE, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
 	g_assert_cmpuint(sci_map(im, 0, 1, PAGE, RW), ==, SCI_ATT_ST_MAPPED);
-	kill(qtest_pid(im->qts), SIGSTOP);
+	sci_freeze(im);
 	unplug(ex);
 	sci_wait(!sci_running(ex));
 	qtest_qmp_assert_success(ex->qts, "{'execute': 'cont'}");
 	g_assert_false(sci_running(ex));
-	kill(qtest_pid(im->qts), SIGCONT);
+	sci_thaw(im);
 	sci_wait(sci_running(ex));
 	sci_wait_link(im, 1, SCI_LINK_ABSENT);
 	sci_store(im, 0, 99);

@@ -350,12 +350,12 @@ static void invalidations_end_behind_a_link_that_is_down(gconstpointer exporter)
 		sci_invalidate(p.ex, PAGE, 1);
 		sci_wait_settled(p.ex);
 		/* Now that both have unmapped, not even of a process that stands still. */
-		kill(qtest_pid(p.im->qts), SIGSTOP);
+		sci_freeze(p.im);
 		sci_set(p.ex, SCI_REG_INT_CAUSE, SCI_INT_ALL);
 		sci_invalidate(p.ex, PAGE, 1);
 		g_assert_cmphex(sci_get(p.ex, SCI_REG_STATUS) & SCI_STATUS_INVAL_BUSY, ==, 0);
 		g_assert_cmphex(sci_get(p.ex, SCI_REG_INT_CAUSE) & SCI_INT_INVAL, !=, 0);
-		kill(qtest_pid(p.im->qts), SIGCONT);
+		sci_thaw(p.im);
 		sci_cleanup();
 	}
 }
@@ -365,12 +365,12 @@ static void a_stopped_peer_still_delays_a_revocation(void)
 	struct pair p;
 
 	start_mapped(&p, 1);
-	kill(qtest_pid(p.im->qts), SIGSTOP);
+	sci_freeze(p.im);
 	take(p.ex, false);
 	sci_unexport(p.ex, PAGE);
 	sci_invalidate(p.ex, PAGE, 1);
 	g_assert_cmphex(sci_get(p.ex, SCI_REG_STATUS) & SCI_STATUS_INVAL_BUSY, !=, 0);
-	kill(qtest_pid(p.im->qts), SIGCONT);
+	sci_thaw(p.im);
 	sci_wait_settled(p.ex);
 	g_assert_cmpuint(sci_state(p.im, 0), ==, SCI_ATT_ST_PEER_LOST);
 	sci_cleanup();

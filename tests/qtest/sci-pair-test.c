@@ -371,7 +371,7 @@ static void a_stopped_peer_delays_a_revocation(void)
 	struct pair p;
 
 	start_mapped(&p, 1);
-	kill(qtest_pid(p.im->qts), SIGSTOP);
+	sci_freeze(p.im);
 	sci_set(p.ex, SCI_REG_INT_CAUSE, SCI_INT_ALL);
 	sci_unexport(p.ex, PAGE);
 	sci_invalidate(p.ex, PAGE, 1);
@@ -379,11 +379,11 @@ static void a_stopped_peer_delays_a_revocation(void)
 	g_assert_cmphex(sci_get(p.ex, SCI_REG_INT_CAUSE) & SCI_INT_INVAL, ==, 0);
 	sci_invalidate(p.ex, PAGE, 1);
 	g_assert_cmphex(sci_errors(p.ex), ==, SCI_ERROR_INVAL);
-	kill(qtest_pid(p.im->qts), SIGCONT);
+	sci_thaw(p.im);
 	sci_wait_settled(p.ex);
 	g_assert_cmpuint(sci_state(p.im, 0), ==, SCI_ATT_ST_REVOKED);
 	/* Its end counts as an answer. */
-	kill(qtest_pid(p.im->qts), SIGSTOP);
+	sci_freeze(p.im);
 	sci_invalidate(p.ex, PAGE, 1);
 	g_assert_cmphex(sci_get(p.ex, SCI_REG_STATUS) & SCI_STATUS_INVAL_BUSY, !=, 0);
 	sci_kill(p.im);
@@ -444,13 +444,13 @@ static void after_a_reset_the_vcpus_wait_for_a_stopped_peer(gconstpointer machin
 	struct pair p;
 
 	start_mapped(&p, 1);
-	kill(qtest_pid(p.im->qts), SIGSTOP);
+	sci_freeze(p.im);
 	reset_in_one_way(p.ex, machine);
 	check_held(&p);
 	/* A second one, while it waits for the first. */
 	reset_in_one_way(p.ex, machine);
 	check_held(&p);
-	kill(qtest_pid(p.im->qts), SIGCONT);
+	sci_thaw(p.im);
 	check_released(&p);
 	g_assert_cmpuint(sci_state(p.im, 0), ==, SCI_ATT_ST_PEER_LOST);
 	sci_cleanup();
@@ -461,7 +461,7 @@ static void after_a_reset_the_end_of_a_peer_lets_the_vcpus_run(gconstpointer mac
 	struct pair p;
 
 	start_mapped(&p, 1);
-	kill(qtest_pid(p.im->qts), SIGSTOP);
+	sci_freeze(p.im);
 	reset_in_one_way(p.ex, machine);
 	check_held(&p);
 	sci_kill(p.im);
@@ -476,9 +476,9 @@ static void a_machine_that_was_stopped_stays_so(void)
 
 	start_mapped(&p, 1);
 	qtest_qmp_assert_success(p.ex->qts, "{'execute': 'stop'}");
-	kill(qtest_pid(p.im->qts), SIGSTOP);
+	sci_freeze(p.im);
 	sci_set(p.ex, SCI_REG_CONTROL, SCI_CONTROL_RESET);
-	kill(qtest_pid(p.im->qts), SIGCONT);
+	sci_thaw(p.im);
 	sci_wait_settled(p.ex);
 	sci_wait(*waits_for(p.ex) == '\0');
 	g_assert_false(sci_running(p.ex));

@@ -125,6 +125,22 @@ void sci_kill(struct sci_node *n)
 	sci_stop(n);
 }
 
+void sci_freeze(struct sci_node *n)
+{
+	pid_t pid = qtest_pid(n->qts);
+	int status;
+
+	kill(pid, SIGSTOP);
+	/* Its threads stop one by one. */
+	g_assert_cmpint(waitpid(pid, &status, WUNTRACED), ==, pid);
+	g_assert_true(WIFSTOPPED(status));
+}
+
+void sci_thaw(struct sci_node *n)
+{
+	kill(qtest_pid(n->qts), SIGCONT);
+}
+
 void sci_cleanup(void)
 {
 	GDir *dir;

@@ -49,6 +49,9 @@ void sci_setup(struct sci_node *n);
 void sci_stop(struct sci_node *n);
 /* End the process without giving it a chance to say so. */
 void sci_kill(struct sci_node *n);
+/* Stop the process, all of it, and let it go on. */
+void sci_freeze(struct sci_node *n);
+void sci_thaw(struct sci_node *n);
 /* Ends all nodes of the test and removes the fabric directory. */
 void sci_cleanup(void);
 
