@@ -16,19 +16,11 @@
 #include "scidev.h"
 #include "trace.h"
 
-void scidev_reset(SCIDev *s)
+/* The registers as the specification's reset column has them. */
+static void scidev_reset_registers(SCIDev *s)
 {
-    trace_scidev_reset(s->node_id);
-    s->int_mask = 0;
-    if (s->fabric) {
-        /* First: peers may be storing into RAM that will be used anew. */
-        scidev_fabric_quiesce(s);
-    }
-    scidev_lines_drain(s);
-    scidev_att_reset(s);
     s->control = 0;
     s->incarnation = 0;
-    s->att_expect = 0;
     s->att_failed = 0;
     s->inbound_base = 0;
     s->inbound_count = 0;
@@ -44,6 +36,27 @@ void scidev_reset(SCIDev *s)
     memset(s->peer_event, 0, sizeof(s->peer_event));
     s->error = 0;
     s->int_cause = 0;
+}
+
+void scidev_reset(SCIDev *s)
+{
+    trace_scidev_reset(s->node_id);
+    scidev_lock(s->lock);
+    s->int_mask = 0;
+    if (s->fabric) {
+        scidev_disable(s);
+        s->inval_silent = s->inval_busy;
+    }
+    scidev_topology_clear(s);
+    scidev_att_reset(s);
+    scidev_window_discard(s);
+    scidev_reset_registers(s);
+    scidev_unlock(s->lock);
+    scidev_topology_update(s);
+    if (s->fabric) {
+        /* Peers may be storing into RAM that will be used anew. */
+        scidev_member_hold(s);
+    }
 }
 
 static void scidev_reset_hold(Object *obj, ResetType type)
@@ -99,7 +112,7 @@ static bool scidev_block(SCIDev *s, Error **errp)
     FabricConfig config;
     int ret;
 
-    if (!scidev_ram_collect(&config, errp)) {
+    if (!scidev_ram_collect(s, &config, errp)) {
         return false;
     }
     ret = ram_block_discard_require(true);
@@ -115,6 +128,31 @@ static bool scidev_block(SCIDev *s, Error **errp)
                "device 'sci' cannot be migrated: other machines have "
                "mapped this machine's memory");
     return migrate_add_blocker(&s->migration_blocker, errp) == 0;
+}
+
+/*
+ * Atomic instructions of a guest are atomic for other machines only if TCG makes
+ * them atomic for the host, which it does for vCPUs that run at the same time.
+ */
+static bool scidev_check_atomics(SCIDev *s, Error **errp)
+{
+    ERRP_GUARD();
+
+    if (!tcg_enabled() || qemu_tcg_mttcg_enabled()) {
+        return true;
+    }
+    if (s->allow_lost_atomics) {
+        warn_report("sci: node %u: vCPUs run in turn, so updates of memory shared "
+                    "with other nodes by atomic instructions get lost",
+                    s->node_id);
+        return true;
+    }
+    error_setg(errp, "vCPUs run in turn (-icount, -accel tcg,thread=single, or "
+               "record and replay), so updates of memory shared with other "
+               "nodes by atomic instructions would get lost");
+    error_append_hint(errp, "Use -accel tcg,thread=multi without -icount, or "
+                      "allow-lost-atomics=on for the device.\n");
+    return false;
 }
 
 static void scidev_warn(SCIDev *s)
@@ -160,8 +198,12 @@ static void scidev_exit(PCIDevice *pdev)
         s->machine_done.notify = NULL;
     }
     scidev_fabric_detach(s);
+    scidev_lines_exit(s);
+    scidev_eventfd_exit(s);
     scidev_irq_exit(s);
     scidev_window_exit(s);
+    scidev_inbound_exit(s);
+    scidev_member_end(s);
     migrate_del_blocker(&s->migration_blocker);
     if (s->discard_required) {
         ram_block_discard_require(false);
@@ -179,11 +221,15 @@ static void scidev_realize(PCIDevice *pdev, Error **errp)
     memory_region_init_io(&s->csr, OBJECT(s), &scidev_csr_ops, s, "sci-csr",
                           SCI_CSR_SIZE);
     pci_register_bar(pdev, SCI_BAR_CSR, PCI_BASE_ADDRESS_SPACE_MEMORY, &s->csr);
-    if (!scidev_block(s, errp) || !scidev_window_init(s, errp) ||
+    if (!scidev_check_atomics(s, errp) || !scidev_block(s, errp) ||
+        !scidev_member_new(s, errp) || !scidev_window_init(s, errp) ||
         !scidev_status_init(s, errp) || !scidev_irq_init(s, errp)) {
         scidev_exit(pdev);
         return;
     }
+    scidev_inbound_init(s);
+    scidev_lines_init(s);
+    scidev_eventfd_init(s);
     scidev_reset(s);
     if (!scidev_attach(s, errp)) {
         scidev_exit(pdev);
@@ -207,6 +253,9 @@ static const Property scidev_properties[] = {
     DEFINE_PROP_UINT32("node-id", SCIDev, node_id, 0),
     DEFINE_PROP_SIZE("window-size", SCIDev, window_size, 256 * MiB),
     DEFINE_PROP_UINT32("lines", SCIDev, lines, 32),
+    DEFINE_PROP_ON_OFF_AUTO("ioeventfd", SCIDev, ioeventfd, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_BOOL("allow-lost-atomics", SCIDev, allow_lost_atomics, false),
+    DEFINE_PROP_LINK("iothread", SCIDev, iothread, TYPE_IOTHREAD, IOThread *),
 };
 
 static void scidev_class_init(ObjectClass *klass, SCIDevClassData *data)

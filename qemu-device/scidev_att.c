@@ -1,95 +1,82 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The address translation table: entries as the guest writes them, what a
- * commit makes of them, and what an exporter's invalidation does to them: they
- * get its new pages, or end by revocation.  Called from register
- * accesses and from the fabric's callbacks; calls the host side of the window.
+ * The address translation table: memory that the guest fills, what a commit
+ * makes of it, and what an exporter's invalidation does to that: entries get its
+ * new pages, or end by revocation.  Called from register accesses and from the
+ * fabric's callbacks; calls the host side of the window.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "qemu/atomic.h"
 #include "qemu/bitmap.h"
-#include "qemu/bitops.h"
+#include "qemu/bswap.h"
 #include "scidev.h"
 #include "trace.h"
 
-#define SCIDEV_ENTRY_SIZE   sizeof(struct sci_att_entry)
+/* Pages that a commit translates before others may have the lock. */
+#define SCIDEV_BATCH_PAGES  1024
 
 static bool scidev_entry_live(const SCIDevEntry *e)
 {
     return e->state == SCI_ATT_ST_MAPPED || e->state == SCI_ATT_ST_TRAP;
 }
 
-static uint32_t scidev_entry_status(const SCIDevEntry *e)
+/* What the guest reads of an entry; what it writes there means nothing. */
+static void scidev_entry_publish(SCIDev *s, unsigned index)
 {
+    const SCIDevEntry *e = &s->att[index];
     uint32_t mapped = scidev_entry_live(e) ? e->n_pages : 0;
 
-    return e->pages | SCI_PUT(SCI_ATT_STATE, e->state) |
-           SCI_PUT(SCI_ATT_MAPPED, MIN(mapped, 0xffff));
+    qatomic_set(&s->att_host[index].status,
+                cpu_to_le32(SCI_PUT(SCI_ATT_STATE, e->state) |
+                            SCI_PUT(SCI_ATT_MAPPED, mapped)));
 }
 
-/* The upper 8 bytes of an entry: key and status. */
-static uint64_t scidev_entry_upper(const SCIDevEntry *e)
+bool scidev_att_init(SCIDev *s, Error **errp)
 {
-    return deposit64(e->key, 32, 32, scidev_entry_status(e));
-}
+    uint64_t size = SCI_ATT_ENTRIES * sizeof(struct sci_att_entry);
 
-/* @offset and @size are aligned, @size is 4 or 8. */
-uint64_t scidev_att_read(SCIDev *s, hwaddr offset, unsigned size)
-{
-    const SCIDevEntry *e = &s->att[offset / SCIDEV_ENTRY_SIZE];
-    uint64_t val = offset & 8 ? scidev_entry_upper(e) : e->address;
-
-    return size == 8 ? val : extract64(val, (offset & 4) * 8, 32);
-}
-
-void scidev_att_write(SCIDev *s, hwaddr offset, uint64_t val, unsigned size)
-{
-    SCIDevEntry *e = &s->att[offset / SCIDEV_ENTRY_SIZE];
-    uint64_t old = offset & 8 ? scidev_entry_upper(e) : e->address;
-
-    if (size == 4) {
-        val = deposit64(old, (offset & 4) * 8, 32, val);
+    if (!memory_region_init_ram_flags_nomigrate(&s->att_memory, OBJECT(s),
+                                                "sci-att", size, 0, errp)) {
+        return false;
     }
-    if (offset & 8) {
-        e->key = extract64(val, 0, 32);
-        e->pages = extract64(val, 32, 32) & SCI_ATT_PAGES;
-    } else {
-        e->address = val;
-    }
+    s->att_host = memory_region_get_ram_ptr(&s->att_memory);
+    memory_region_add_subregion(&s->adapter, SCI_ATT, &s->att_memory);
+    return true;
 }
 
 static bool scidev_entry_bad(SCIDev *s, const SCIDevEntry *e)
 {
     uint64_t size = (uint64_t)e->n_pages * SCI_PAGE_SIZE;
 
-    return (e->live_address & SCI_ATT_RESERVED) ||
-           !(e->live_address & (SCI_ATT_READ | SCI_ATT_WRITE)) ||
+    return (e->address & SCI_ATT_RESERVED) ||
+           !(e->address & (SCI_ATT_READ | SCI_ATT_WRITE)) || e->n_pages == 0 ||
            size > scidev_granule(s) ||
-           (e->live_address & SCI_ATT_OFFSET) + size > 1ull << SCI_OFFSET_BITS;
+           (e->address & SCI_ATT_OFFSET) + size > 1ull << SCI_OFFSET_BITS;
+}
+
+static uint64_t scidev_entry_page(const SCIDevEntry *e)
+{
+    return (e->address & SCI_ATT_OFFSET) / SCI_PAGE_SIZE;
 }
 
 uint8_t scidev_att_walk(SCIDev *s, const SCIDevEntry *e, unsigned first,
                         unsigned n, unsigned want, InboundPage *out)
 {
     unsigned node = scidev_entry_node(e);
-    uint64_t page = (e->live_address & SCI_ATT_OFFSET) / SCI_PAGE_SIZE + first;
     const FabricPeer *peer = scidev_peer(s, node, e->incarnation);
+    InboundResult result;
 
     if (!peer) {
         return SCI_ATT_ST_NO_NODE;
     }
-    for (unsigned i = 0; i < n; i++) {
-        switch (inbound_translate(peer, s->node_id, page + i, e->live_key, want,
-                                  &out[i])) {
-        case INBOUND_OK:
-            break;
-        case INBOUND_DENIED:
-            return SCI_ATT_ST_DENIED;
-        default:
-            return SCI_ATT_ST_NO_PAGE;
-        }
+    result = inbound_walk(peer, s->node_id, scidev_entry_page(e) + first, n,
+                          e->key, want, out);
+    if (result != INBOUND_OK) {
+        return result == INBOUND_DENIED ? SCI_ATT_ST_DENIED
+                                        : SCI_ATT_ST_NO_PAGE;
     }
     /*
      * Tables of a newer incarnation are not what the guest asked for.  Pairs
@@ -102,32 +89,105 @@ uint8_t scidev_att_walk(SCIDev *s, const SCIDevEntry *e, unsigned first,
 
 static unsigned scidev_entry_want(const SCIDevEntry *e)
 {
-    return (e->live_address & SCI_ATT_READ ? INBOUND_READ : 0) |
-           (e->live_address & SCI_ATT_WRITE ? INBOUND_WRITE : 0);
+    return (e->address & SCI_ATT_READ ? INBOUND_READ : 0) |
+           (e->address & SCI_ATT_WRITE ? INBOUND_WRITE : 0);
 }
 
-/* How an entry is accessed.  NONE: by traps. */
-static SCIDevBacking scidev_entry_backing(const SCIDevEntry *e)
+/* Memory cannot be written but not read: such an entry traps as well. */
+static bool scidev_entry_traps(const SCIDevEntry *e)
 {
-    if ((e->live_address & SCI_ATT_TRAP) || !(e->live_address & SCI_ATT_READ)) {
-        return SCIDEV_BACKING_NONE;
+    return (e->address & SCI_ATT_TRAP) || !(e->address & SCI_ATT_READ);
+}
+
+/* Only its own guest stores into it; the peer has not given that right. */
+static bool scidev_entry_copies(const SCIDevEntry *e)
+{
+    return !(e->address & SCI_ATT_WRITE);
+}
+
+/* Each field is read once: the guest may write it at any time. */
+static void scidev_entry_read(SCIDev *s, unsigned index)
+{
+    const struct sci_att_entry *guest = &s->att_host[index];
+    SCIDevEntry *e = &s->att[index];
+
+    e->address = le64_to_cpu(qatomic_read(&guest->address));
+    e->key = le32_to_cpu(qatomic_read(&guest->key));
+    e->incarnation = le32_to_cpu(qatomic_read(&guest->expect));
+    e->n_pages = le32_to_cpu(qatomic_read(&guest->pages));
+}
+
+/* A run of pages of entries that follow each other, not mapped yet. */
+typedef struct SCIDevCommit {
+    unsigned first;             /* entry */
+    unsigned end;
+    SCIDevPlace run;
+    unsigned failed;
+    bool topology;              /* what traps has changed */
+} SCIDevCommit;
+
+static void scidev_commit_flush(SCIDev *s, SCIDevCommit *c)
+{
+    unsigned pages = scidev_granule_pages(s);
+
+    if (c->run.n && !scidev_window_place(s, &c->run)) {
+        for (unsigned i = c->run.first / pages;
+             i <= (c->run.first + c->run.n - 1) / pages; i++) {
+            s->att[i].state = SCI_ATT_ST_NOSPC;
+        }
     }
-    return e->live_address & SCI_ATT_WRITE ? SCIDEV_BACKING_RAM
-                                           : SCIDEV_BACKING_ROM;
+    c->run.n = 0;
+}
+
+static bool scidev_commit_continues(const SCIDevPlace *run, unsigned first,
+                                    const InboundPage *page, bool copy)
+{
+    return run->n && run->first + run->n == first && run->copy == copy &&
+           run->page.ram == page->ram &&
+           run->page.host + (uint64_t)run->n * SCI_PAGE_SIZE == page->host;
+}
+
+static void scidev_commit_place(SCIDev *s, SCIDevCommit *c, unsigned index)
+{
+    const SCIDevEntry *e = &s->att[index];
+    unsigned first = index * scidev_granule_pages(s);
+    bool copy = scidev_entry_copies(e);
+
+    for (unsigned i = 0; i < e->n_pages; i++) {
+        if (!scidev_commit_continues(&c->run, first + i, &s->walk[i], copy)) {
+            scidev_commit_flush(s, c);
+            c->run.first = first + i;
+            c->run.page = s->walk[i];
+            c->run.copy = copy;
+        }
+        c->run.n++;
+    }
+}
+
+/* Whether the granule traps as @traps says; if not, there is no room for that. */
+static bool scidev_commit_trap(SCIDev *s, SCIDevCommit *c, unsigned index,
+                               bool traps)
+{
+    c->topology |= s->att[index].traps != traps;
+    return scidev_topology_trap(s, index, traps);
 }
 
 /* Take over what the guest wrote; returns the new state. */
-static uint8_t scidev_entry_commit(SCIDev *s, unsigned index)
+static uint8_t scidev_commit_entry(SCIDev *s, SCIDevCommit *c, unsigned index)
 {
     SCIDevEntry *e = &s->att[index];
-    SCIDevBacking backing;
     uint8_t state;
+    bool traps;
 
-    scidev_window_unmap(s, index);
-    e->live_address = e->address;
-    e->live_key = e->key;
-    e->n_pages = e->pages + 1;
-    e->incarnation = s->att_expect;
+    if (!scidev_window_unmap(s, index)) {
+        /* What it was stays, so that its exporter can still take it back. */
+        return SCI_ATT_ST_NOSPC;
+    }
+    scidev_entry_read(s, index);
+    traps = (e->address & SCI_ATT_VALID) && scidev_entry_traps(e);
+    if (!scidev_commit_trap(s, c, index, traps)) {
+        return SCI_ATT_ST_NOSPC;
+    }
     if (!(e->address & SCI_ATT_VALID)) {
         return SCI_ATT_ST_IDLE;
     }
@@ -135,107 +195,190 @@ static uint8_t scidev_entry_commit(SCIDev *s, unsigned index)
         return SCI_ATT_ST_BAD;
     }
     state = scidev_att_walk(s, e, 0, e->n_pages, scidev_entry_want(e), s->walk);
-    if (state != SCI_ATT_ST_MAPPED) {
-        return state;
+    if (state != SCI_ATT_ST_MAPPED || traps) {
+        return state == SCI_ATT_ST_MAPPED ? SCI_ATT_ST_TRAP : state;
     }
-    backing = scidev_entry_backing(e);
-    if (backing != SCIDEV_BACKING_NONE &&
-        !scidev_window_map(s, index, backing, s->walk)) {
+    if (!scidev_window_reserve(s, index, s->walk)) {
         return SCI_ATT_ST_NOSPC;
     }
-    return e->live_address & SCI_ATT_TRAP ? SCI_ATT_ST_TRAP : SCI_ATT_ST_MAPPED;
+    scidev_commit_place(s, c, index);
+    return SCI_ATT_ST_MAPPED;
+}
+
+/* What has become of an entry, now that the last run is mapped or refused. */
+static void scidev_commit_finish(SCIDev *s, SCIDevCommit *c, unsigned index)
+{
+    SCIDevEntry *e = &s->att[index];
+
+    if (e->state == SCI_ATT_ST_MAPPED) {
+        uint64_t end = (index + 1) * scidev_granule(s);
+
+        if (end > s->top) {
+            scidev_topology_raise(s, end);
+            c->topology = true;
+        }
+    } else {
+        /* Nothing, unless a part of it was mapped before the host refused. */
+        scidev_window_unmap(s, index);
+    }
+    scidev_entry_publish(s, index);
+    trace_scidev_commit_entry(s->node_id, index, e->address, e->n_pages,
+                              e->state);
+    if (e->state != SCI_ATT_ST_IDLE && !scidev_entry_live(e)) {
+        c->failed++;
+        /* Not in the node's slot: nobody has lost an access. */
+        scidev_error(s, SCI_ERROR_ATT, SCIDEV_NODE_NONE, "entry %u: state %u",
+                     index, e->state);
+    }
+}
+
+/* Entries from @c->first on for as many pages as one hold of the lock may take. */
+static void scidev_commit_batch(SCIDev *s, SCIDevCommit *c)
+{
+    unsigned first = c->first;
+    unsigned pages = 0;
+
+    scidev_lock(s->lock);
+    while (c->first < c->end && pages < SCIDEV_BATCH_PAGES) {
+        SCIDevEntry *e = &s->att[c->first];
+
+        e->state = scidev_commit_entry(s, c, c->first++);
+        pages += scidev_entry_live(e) ? e->n_pages : 16;
+    }
+    scidev_commit_flush(s, c);
+    for (unsigned i = first; i < c->first; i++) {
+        scidev_commit_finish(s, c, i);
+    }
+    s->att_failed = c->failed;
+    scidev_unlock(s->lock);
 }
 
 void scidev_att_commit(SCIDev *s, uint32_t val)
 {
-    unsigned first = SCI_GET(SCI_COMMIT_FIRST, val);
+    SCIDevCommit c = { .first = SCI_GET(SCI_COMMIT_FIRST, val) };
+    unsigned first = c.first;
     unsigned count = SCI_GET(SCI_COMMIT_COUNT, val);
-    unsigned failed = 0;
 
     if (count == 0 || count > SCI_ATT_ENTRIES ||
         first > SCI_ATT_ENTRIES - count) {
+        scidev_lock(s->lock);
         scidev_error(s, SCI_ERROR_ATT, SCIDEV_NODE_NONE,
                      "commit of %u entries at %u", count, first);
+        scidev_unlock(s->lock);
         return;
     }
-    for (unsigned i = first; i < first + count; i++) {
-        SCIDevEntry *e = &s->att[i];
-
-        e->state = scidev_entry_commit(s, i);
-        trace_scidev_commit_entry(s->node_id, i, e->live_address, e->n_pages,
-                                  e->state);
-        if (e->state != SCI_ATT_ST_IDLE && !scidev_entry_live(e)) {
-            failed++;
-            /* Not in the node's slot: nobody has lost an access. */
-            scidev_error(s, SCI_ERROR_ATT, SCIDEV_NODE_NONE,
-                         "entry %u: state %u", i, e->state);
-        }
+    c.end = first + count;
+    while (c.first < c.end) {
+        scidev_commit_batch(s, &c);
     }
-    s->att_failed = failed;
-    trace_scidev_commit(s->node_id, first, count, s->att_expect, failed);
-    scidev_runs_update(s);
+    trace_scidev_commit(s->node_id, first, count, c.failed);
+    if (c.topology) {
+        scidev_topology_update(s);
+    }
 }
 
 /* Whether the entry holds a page of [first, end) of the node. */
 static bool scidev_entry_hit(const SCIDevEntry *e, unsigned node,
                              uint64_t first, uint64_t end)
 {
-    uint64_t page = (e->live_address & SCI_ATT_OFFSET) / SCI_PAGE_SIZE;
+    uint64_t page = scidev_entry_page(e);
 
-    return scidev_entry_live(e) && scidev_entry_node(e) == node && page < end &&
-           page + e->n_pages > first;
+    return (scidev_entry_live(e) || e->n_maps) && scidev_entry_node(e) == node &&
+           page < end && page + e->n_pages > first;
 }
 
 /*
- * Translate a live entry anew.  What it maps is replaced page by page, so that
- * each access reaches either the page that was or the page that is.
+ * Translate the pages of a live entry anew that the exporter names.  Those that
+ * have changed are replaced run by run, so that each access reaches either the
+ * page that was or the page that is.
  */
-static bool scidev_entry_renew(SCIDev *s, unsigned index)
+static bool scidev_entry_renew(SCIDev *s, unsigned index, uint64_t first,
+                               uint64_t end)
 {
-    SCIDevEntry *e = &s->att[index];
+    const SCIDevEntry *e = &s->att[index];
+    uint64_t page = scidev_entry_page(e);
+    unsigned from = MAX(first, page) - page;
+    unsigned n = MIN(end, page + e->n_pages) - page - from;
 
-    return scidev_att_walk(s, e, 0, e->n_pages, scidev_entry_want(e),
-                           s->walk) == SCI_ATT_ST_MAPPED &&
-           (e->backing == SCIDEV_BACKING_NONE ||
-            scidev_window_renew(s, index, s->walk));
+    if (!scidev_entry_live(e) ||
+        scidev_att_walk(s, e, from, n, scidev_entry_want(e), s->walk) !=
+            SCI_ATT_ST_MAPPED) {
+        return false;
+    }
+    return e->n_maps == 0 || scidev_window_renew(s, index, from, n, s->walk,
+                                                 scidev_entry_copies(e));
 }
 
-static void scidev_att_change(SCIDev *s, unsigned node, uint64_t first,
-                              uint64_t count, bool renew, uint8_t state)
+/* An entry of which pages must go: says so, whatever becomes of them. */
+static void scidev_entry_end(SCIDev *s, unsigned index, uint8_t state)
 {
-    uint64_t end = count > UINT64_MAX - first ? UINT64_MAX : first + count;
+    s->att[index].state = state;
+    scidev_entry_publish(s, index);
+}
+
+typedef struct SCIDevRevoke {
+    unsigned node;
+    uint64_t first;
+    uint64_t end;
+    bool renew;                 /* what the tables still give stays */
+    uint8_t state;              /* of what does not */
+} SCIDevRevoke;
+
+static bool scidev_att_change(SCIDev *s, const SCIDevRevoke *r)
+{
+    DECLARE_BITMAP(hit, SCI_ATT_ENTRIES) = {};
     unsigned hits = 0;
+    bool done = true;
 
     for (unsigned i = 0; i < SCI_ATT_ENTRIES; i++) {
         SCIDevEntry *e = &s->att[i];
 
-        if (!scidev_entry_hit(e, node, first, end) ||
-            (renew && scidev_entry_renew(s, i))) {
+        if (!scidev_entry_hit(e, r->node, r->first, r->end) ||
+            (r->renew && scidev_entry_renew(s, i, r->first, r->end))) {
             continue;
         }
-        if (hits++ == 0) {
-            scidev_slot_revoked(s, node);
+        set_bit(i, hit);
+        /* One that was hit before and that the host did not let go then. */
+        if (scidev_entry_live(e)) {
+            hits++;
+            scidev_entry_end(s, i, r->state);
         }
-        scidev_window_unmap(s, i);
-        e->state = state;
     }
     if (hits) {
-        trace_scidev_revoke(s->node_id, node, first, count, hits, state);
-        scidev_runs_update(s);
-        scidev_slot_event(s, node);
+        scidev_slot_revoked(s, r->node);
     }
+    for (unsigned i = find_first_bit(hit, SCI_ATT_ENTRIES);
+         i < SCI_ATT_ENTRIES;
+         i = find_next_bit(hit, SCI_ATT_ENTRIES, i + 1)) {
+        done &= scidev_window_unmap(s, i);
+    }
+    if (hits) {
+        trace_scidev_revoke(s->node_id, r->node, r->first, r->end, hits,
+                            r->state);
+        scidev_slot_event(s, r->node);
+    }
+    return done;
 }
 
-void scidev_att_revoke(SCIDev *s, unsigned node, uint64_t first, uint64_t count,
-                       uint8_t state)
+bool scidev_att_revoke(SCIDev *s, unsigned node, uint8_t state)
 {
-    scidev_att_change(s, node, first, count, false, state);
+    return scidev_att_change(s, &(SCIDevRevoke) {
+        .node = node,
+        .end = UINT64_MAX,
+        .state = state,
+    });
 }
 
-void scidev_att_invalidate(SCIDev *s, unsigned node, uint64_t first,
+bool scidev_att_invalidate(SCIDev *s, unsigned node, uint64_t first,
                            uint64_t count)
 {
-    scidev_att_change(s, node, first, count, true, SCI_ATT_ST_REVOKED);
+    return scidev_att_change(s, &(SCIDevRevoke) {
+        .node = node,
+        .first = first,
+        .end = count > UINT64_MAX - first ? UINT64_MAX : first + count,
+        .renew = true,
+        .state = SCI_ATT_ST_REVOKED,
+    });
 }
 
 void scidev_att_revoke_all(SCIDev *s)
@@ -243,20 +386,28 @@ void scidev_att_revoke_all(SCIDev *s)
     DECLARE_BITMAP(nodes, SCI_NODES) = {};
 
     for (unsigned i = 0; i < SCI_ATT_ENTRIES; i++) {
-        if (scidev_entry_live(&s->att[i])) {
+        if (scidev_entry_live(&s->att[i]) || s->att[i].n_maps) {
             set_bit(scidev_entry_node(&s->att[i]), nodes);
         }
     }
-    memory_region_transaction_begin();
     for (unsigned node = find_first_bit(nodes, SCI_NODES); node < SCI_NODES;
          node = find_next_bit(nodes, SCI_NODES, node + 1)) {
-        scidev_att_revoke(s, node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
+        /* What the host does not let go, the exporter can still take back. */
+        scidev_att_revoke(s, node, SCI_ATT_ST_PEER_LOST);
     }
-    memory_region_transaction_commit();
 }
 
-/* After scidev_att_revoke_all(): nothing is mapped any more. */
+/* After scidev_att_revoke_all() and scidev_topology_clear(). */
 void scidev_att_reset(SCIDev *s)
 {
-    memset(s->att, 0, sizeof(s->att));
+    for (unsigned i = 0; i < SCI_ATT_ENTRIES; i++) {
+        SCIDevEntry *e = &s->att[i];
+
+        if (e->n_maps) {
+            e->state = SCI_ATT_ST_IDLE;
+        } else {
+            *e = (SCIDevEntry) { .state = SCI_ATT_ST_IDLE };
+        }
+    }
+    memset(s->att_host, 0, SCI_ATT_ENTRIES * sizeof(*s->att_host));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * BAR 0: decoding of register and ATT accesses.  What a write means is in the
- * part that owns the register.
+ * BAR 0: decoding of register accesses.  What a write means is in the part that
+ * owns the register.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -20,6 +20,7 @@ struct SCIDevReg {
     uint32_t (*get)(SCIDev *s);
     /* NULL: read-only */
     void (*set)(SCIDev *s, const SCIDevReg *reg, uint64_t val);
+    bool unlocked;              /* `set` is called without the adapter's lock */
 };
 
 static uint32_t scidev_get_status(SCIDev *s)
@@ -64,20 +65,11 @@ static void scidev_set_table(SCIDev *s, const SCIDevReg *reg, uint64_t val)
     scidev_set_field(s, reg, val);
 }
 
-static void scidev_set_control(SCIDev *s, const SCIDevReg *reg, uint64_t val)
+static void scidev_change_control(SCIDev *s, uint32_t val)
 {
     uint32_t set = val & ~s->control;
     uint32_t cleared = ~val & s->control;
 
-    if (val & ~SCI_CONTROL_ALL) {
-        scidev_error(s, SCI_ERROR_REGISTER, SCIDEV_NODE_NONE,
-                     "unknown bits 0x%" PRIx64 " of CONTROL", val);
-        return;
-    }
-    if (val & SCI_CONTROL_RESET) {
-        scidev_reset(s);
-        return;
-    }
     if (cleared & SCI_CONTROL_ENABLE) {
         scidev_disable(s);
     } else if (cleared & SCI_CONTROL_INBOUND) {
@@ -90,6 +82,22 @@ static void scidev_set_control(SCIDev *s, const SCIDevReg *reg, uint64_t val)
         scidev_inbound_open(s);
     }
     scidev_status_sync(s);
+}
+
+static void scidev_set_control(SCIDev *s, const SCIDevReg *reg, uint64_t val)
+{
+    if (!(val & ~SCI_CONTROL_ALL) && (val & SCI_CONTROL_RESET)) {
+        scidev_reset(s);
+        return;
+    }
+    scidev_lock(s->lock);
+    if (val & ~SCI_CONTROL_ALL) {
+        scidev_error(s, SCI_ERROR_REGISTER, SCIDEV_NODE_NONE,
+                     "unknown bits 0x%" PRIx64 " of CONTROL", val);
+    } else {
+        scidev_change_control(s, val);
+    }
+    scidev_unlock(s->lock);
 }
 
 static void scidev_set_error(SCIDev *s, const SCIDevReg *reg, uint64_t val)
@@ -110,6 +118,16 @@ static void scidev_set_int_mask(SCIDev *s, const SCIDevReg *reg, uint64_t val)
 static void scidev_set_doorbell(SCIDev *s, const SCIDevReg *reg, uint64_t val)
 {
     scidev_doorbell(s, val);
+}
+
+static void scidev_set_line_open(SCIDev *s, const SCIDevReg *reg, uint64_t val)
+{
+    scidev_line_open(s, val);
+}
+
+static void scidev_set_line_close(SCIDev *s, const SCIDevReg *reg, uint64_t val)
+{
+    scidev_line_close(s, val);
 }
 
 static void scidev_set_commit(SCIDev *s, const SCIDevReg *reg, uint64_t val)
@@ -136,11 +154,10 @@ static void scidev_set_peer_event(SCIDev *s, const SCIDevReg *reg, uint64_t val)
 /* By offset / 4.  The second half of a pair is found through the first. */
 static const SCIDevReg scidev_regs[SCI_REG_END / 4] = {
     [SCI_REG_VERSION / 4] = { 4, .value = SCI_VERSION },
-    [SCI_REG_FEATURES / 4] = { 4, .value = SCI_FEATURE_LOOPBACK |
-                                           SCI_FEATURE_READ_ONLY },
+    [SCI_REG_FEATURES / 4] = { 4, .value = SCI_FEATURE_LOOPBACK },
     [SCI_REG_NODE_ID / 4] = { 4, SCIDEV_FIELD(node_id) },
     [SCI_REG_CONTROL / 4] = { 4, SCIDEV_FIELD(control),
-                              .set = scidev_set_control },
+                              .set = scidev_set_control, .unlocked = true },
     [SCI_REG_STATUS / 4] = { 4, .get = scidev_get_status },
     [SCI_REG_ERROR / 4] = { 4, SCIDEV_FIELD(error), .set = scidev_set_error },
     [SCI_REG_INT_CAUSE / 4] = { 4, SCIDEV_FIELD(int_cause),
@@ -153,9 +170,8 @@ static const SCIDevReg scidev_regs[SCI_REG_END / 4] = {
     [SCI_REG_LINES / 4] = { 4, SCIDEV_FIELD(lines) },
     [SCI_REG_INCARNATION / 4] = { 4, SCIDEV_FIELD(incarnation) },
     [SCI_REG_DOORBELL / 4] = { 4, .set = scidev_set_doorbell },
-    [SCI_REG_ATT_EXPECT / 4] = { 4, SCIDEV_FIELD(att_expect),
-                                 .set = scidev_set_field },
-    [SCI_REG_ATT_COMMIT / 4] = { 4, .set = scidev_set_commit },
+    [SCI_REG_ATT_COMMIT / 4] = { 4, .set = scidev_set_commit,
+                                 .unlocked = true },
     [SCI_REG_ATT_FAILED / 4] = { 4, SCIDEV_FIELD(att_failed) },
     [SCI_REG_INBOUND_BASE_LO / 4] = { 8, SCIDEV_FIELD(inbound_base),
                                       .set = scidev_set_table },
@@ -172,6 +188,8 @@ static const SCIDevReg scidev_regs[SCI_REG_END / 4] = {
     [SCI_REG_INVAL_START / 4] = { 4, .set = scidev_set_inval_start },
     [SCI_REG_TRAP_READS_LO / 4] = { 8, SCIDEV_FIELD(trap_reads) },
     [SCI_REG_TRAP_WRITES_LO / 4] = { 8, SCIDEV_FIELD(trap_writes) },
+    [SCI_REG_LINE_OPEN / 4] = { 4, .set = scidev_set_line_open },
+    [SCI_REG_LINE_CLOSE / 4] = { 4, .set = scidev_set_line_close },
     SCIDEV_PEER_EVENT(0),
     SCIDEV_PEER_EVENT(1),
     SCIDEV_PEER_EVENT(2),
@@ -197,11 +215,6 @@ static const SCIDevReg *scidev_reg_find(hwaddr addr, unsigned size)
     return size <= reg->size ? reg : NULL;
 }
 
-static bool scidev_att_decode(hwaddr addr, unsigned size)
-{
-    return addr >= SCI_ATT && addr % size == 0 && (size == 4 || size == 8);
-}
-
 static uint64_t scidev_csr_read(void *opaque, hwaddr addr, unsigned size)
 {
     SCIDev *s = opaque;
@@ -211,9 +224,8 @@ static uint64_t scidev_csr_read(void *opaque, hwaddr addr, unsigned size)
     if (!scidev_attached(s)) {
         return val;
     }
-    if (scidev_att_decode(addr, size)) {
-        val = scidev_att_read(s, addr - SCI_ATT, size);
-    } else if (reg) {
+    scidev_lock(s->lock);
+    if (reg) {
         val = scidev_reg_get(s, reg);
         if (size < reg->size) {
             val = extract64(val, addr % 8 * 8, 32);
@@ -222,6 +234,7 @@ static uint64_t scidev_csr_read(void *opaque, hwaddr addr, unsigned size)
         scidev_error(s, SCI_ERROR_REGISTER, SCIDEV_NODE_NONE,
                      "read of %u bytes at 0x%" HWADDR_PRIx, size, addr);
     }
+    scidev_unlock(s->lock);
     trace_scidev_csr_read(s->node_id, addr, val, size);
     return val;
 }
@@ -236,9 +249,13 @@ static void scidev_csr_write(void *opaque, hwaddr addr, uint64_t val,
     if (!scidev_attached(s)) {
         return;
     }
-    if (scidev_att_decode(addr, size)) {
-        scidev_att_write(s, addr - SCI_ATT, val, size);
-    } else if (reg && reg->set) {
+    if (reg && reg->unlocked) {
+        /* It has four bytes, so this is all of it. */
+        reg->set(s, reg, val);
+        return;
+    }
+    scidev_lock(s->lock);
+    if (reg && reg->set) {
         if (size < reg->size) {
             val = deposit64(scidev_reg_get(s, reg), addr % 8 * 8, 32, val);
         }
@@ -247,6 +264,7 @@ static void scidev_csr_write(void *opaque, hwaddr addr, uint64_t val,
         scidev_error(s, SCI_ERROR_REGISTER, SCIDEV_NODE_NONE,
                      "write of %u bytes at 0x%" HWADDR_PRIx, size, addr);
     }
+    scidev_unlock(s->lock);
 }
 
 /* Every size and alignment arrives here, so that bad ones are counted. */

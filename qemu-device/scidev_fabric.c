@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where device and fabric meet: attaching, enabling, and what the fabric
- * reports of peers.  On return from a callback the fabric acknowledges to the
+ * reports of peers.  When a callback returns true the fabric acknowledges to the
  * peer, so nothing that must go may still be mapped by then.
  *
  * Copyright (C) 2026 The sci-rsm authors
@@ -12,8 +12,6 @@
 #include "qemu/error-report.h"
 #include "scidev.h"
 #include "trace.h"
-
-#define SCIDEV_SETTLE_MS    2000
 
 static bool scidev_enabled(const SCIDev *s)
 {
@@ -40,14 +38,27 @@ const FabricPeer *scidev_peer(SCIDev *s, unsigned node, uint32_t incarnation)
 void scidev_slot_update(SCIDev *s, const FabricPeer *peer)
 {
     uint32_t link = SCI_LINK_PRESENT;
+    bool up = false;
 
     if (!peer->linked) {
         link = SCI_LINK_DOWN;
     } else if (scidev_enabled(s) && peer->incarnation) {
         link = SCI_LINK_UP;
+        up = true;
     }
-    scidev_slot_set(s, peer->node, link,
-                    link == SCI_LINK_UP ? peer->incarnation : 0, peer->n_lines);
+    if (!up) {
+        scidev_lines_close(s, peer->node);
+    }
+    scidev_slot_set_open(s, peer->node, up ? peer->lines : NULL);
+    scidev_slot_set(s, peer->node, link, up ? peer->incarnation : 0,
+                    peer->n_lines);
+}
+
+static void scidev_slot_absent(SCIDev *s, unsigned node)
+{
+    scidev_lines_close(s, node);
+    scidev_slot_set_open(s, node, NULL);
+    scidev_slot_set(s, node, SCI_LINK_ABSENT, 0, 0);
 }
 
 void scidev_slots_refresh(SCIDev *s)
@@ -59,7 +70,7 @@ void scidev_slots_refresh(SCIDev *s)
         if (peer) {
             scidev_slot_update(s, peer);
         } else {
-            scidev_slot_set(s, node, SCI_LINK_ABSENT, 0, 0);
+            scidev_slot_absent(s, node);
         }
     }
 }
@@ -72,47 +83,61 @@ static void scidev_peer_present(void *opaque, const FabricPeer *peer)
     scidev_slot_update(s, peer);
 }
 
-static void scidev_peer_state(void *opaque, const FabricPeer *peer)
+static bool scidev_peer_state(void *opaque, const FabricPeer *peer)
 {
     SCIDev *s = opaque;
+    bool done = scidev_att_revoke(s, peer->node, SCI_ATT_ST_PEER_LOST);
 
     trace_scidev_peer_state(s->node_id, peer->node, peer->incarnation);
-    scidev_att_revoke(s, peer->node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
+    /* What was opened to an incarnation is not open to the next. */
+    scidev_lines_close(s, peer->node);
     scidev_slot_update(s, peer);
+    return done;
 }
 
-static void scidev_peer_link(void *opaque, const FabricPeer *peer)
+static bool scidev_peer_linked(void *opaque, const FabricPeer *peer)
 {
     SCIDev *s = opaque;
+    bool done = true;
 
-    trace_scidev_peer_link(s->node_id, peer->node, peer->linked);
+    trace_scidev_peer_linked(s->node_id, peer->node, peer->linked);
     if (!peer->linked) {
-        scidev_att_revoke(s, peer->node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
+        done = scidev_att_revoke(s, peer->node, SCI_ATT_ST_PEER_LOST);
     }
     scidev_slot_update(s, peer);
+    return done;
 }
 
-static void scidev_peer_gone(void *opaque, const FabricPeer *peer)
+static bool scidev_peer_gone(void *opaque, const FabricPeer *peer)
 {
     SCIDev *s = opaque;
+    bool done = scidev_att_revoke(s, peer->node, SCI_ATT_ST_PEER_LOST);
 
     trace_scidev_peer_gone(s->node_id, peer->node);
-    scidev_att_revoke(s, peer->node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
-    scidev_slot_set(s, peer->node, SCI_LINK_ABSENT, 0, 0);
+    scidev_slot_absent(s, peer->node);
+    return done;
 }
 
-static void scidev_peer_invalidate(void *opaque, const FabricPeer *peer,
+static void scidev_peer_lines(void *opaque, const FabricPeer *peer)
+{
+    scidev_slot_update(opaque, peer);
+}
+
+static bool scidev_peer_invalidate(void *opaque, const FabricPeer *peer,
                                    uint64_t first, uint64_t count)
 {
     SCIDev *s = opaque;
 
     trace_scidev_peer_invalidate(s->node_id, peer->node, first, count);
-    scidev_att_invalidate(s, peer->node, first, count);
+    return scidev_att_invalidate(s, peer->node, first, count);
 }
 
 static void scidev_fabric_settled(void *opaque)
 {
-    scidev_inval_settled(opaque);
+    SCIDev *s = opaque;
+
+    scidev_inval_settled(s);
+    scidev_member_settled(s);
 }
 
 static void scidev_fabric_report(void *opaque, const char *message)
@@ -125,8 +150,9 @@ static void scidev_fabric_report(void *opaque, const char *message)
 static const FabricOps scidev_fabric_ops = {
     .peer_present = scidev_peer_present,
     .peer_state = scidev_peer_state,
-    .peer_link = scidev_peer_link,
+    .peer_linked = scidev_peer_linked,
     .peer_gone = scidev_peer_gone,
+    .peer_lines = scidev_peer_lines,
     .peer_invalidate = scidev_peer_invalidate,
     .settled = scidev_fabric_settled,
     .report = scidev_fabric_report,
@@ -134,47 +160,46 @@ static const FabricOps scidev_fabric_ops = {
 
 bool scidev_fabric_attach(SCIDev *s, Error **errp)
 {
-    int lines[SCI_LINES_MAX];
     FabricConfig config = {
         .dir = s->fabric_dir,
         .node = s->node_id,
-        .n_lines = s->n_lines,
-        .lines = lines,
+        .n_lines = s->lines,
     };
-    g_autoptr(GError) gerror = NULL;
 
-    if (!scidev_ram_collect(&config, errp)) {
+    if (!scidev_ram_collect(s, &config, errp)) {
         return false;
     }
     for (unsigned i = 0; i < config.n_ram; i++) {
         trace_scidev_ram(s->node_id, config.ram[i].guest_base,
                          config.ram[i].size, config.ram[i].fd_offset);
     }
-    for (unsigned i = 0; i < s->n_lines; i++) {
-        lines[i] = event_notifier_get_fd(&s->line[i].ring);
-    }
     scidev_ports(s, config.closed);
-    s->fabric = fabric_new(&config, &scidev_fabric_ops, s, &gerror);
-    if (!s->fabric) {
-        error_setg(errp, "cannot join fabric '%s' as node %u: %s",
-                   s->fabric_dir, s->node_id, gerror->message);
+    if (!scidev_member_join(s, &config, &scidev_fabric_ops, errp)) {
         return false;
     }
+    scidev_ram_watch(s);
+    scidev_lock(s->lock);
     scidev_slots_refresh(s);
+    scidev_unlock(s->lock);
     return true;
 }
 
 void scidev_fabric_detach(SCIDev *s)
 {
-    if (s->fabric) {
-        scidev_fabric_quiesce(s);
-        g_clear_pointer(&s->fabric, fabric_free);
+    if (!s->fabric) {
+        return;
     }
+    scidev_ram_unwatch(s);
+    scidev_lock(s->lock);
+    if (scidev_enabled(s)) {
+        scidev_disable(s);
+    }
+    scidev_unlock(s->lock);
+    scidev_member_leave(s);
 }
 
 void scidev_enable(SCIDev *s)
 {
-    scidev_lines_drain(s);
     s->incarnation = fabric_enable(s->fabric);
     s->control |= SCI_CONTROL_ENABLE;
     trace_scidev_enable(s->node_id, s->incarnation);
@@ -190,12 +215,4 @@ void scidev_disable(SCIDev *s)
     s->incarnation = 0;
     scidev_slots_refresh(s);
     scidev_inval_wait(s);
-}
-
-void scidev_fabric_quiesce(SCIDev *s)
-{
-    if (scidev_enabled(s)) {
-        scidev_disable(s);
-    }
-    fabric_settle(s->fabric, SCIDEV_SETTLE_MS);
 }

@@ -7,8 +7,12 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
+#include "qemu/timer.h"
 #include "scidev.h"
 #include "trace.h"
+
+/* Until the host may let our own window go, which it refused. */
+#define SCIDEV_RETRY_MS     50
 
 /* NULL, or what is wrong with a table. */
 static const char *scidev_table_check(SCIDev *s, uint64_t base, uint32_t count,
@@ -61,11 +65,20 @@ void scidev_inbound_open(SCIDev *s)
     s->control |= SCI_CONTROL_INBOUND;
 }
 
+/* The fabric calls nobody about the own node. */
+static void scidev_own_invalidate(SCIDev *s, uint64_t first, uint64_t count)
+{
+    if (!scidev_att_invalidate(s, s->node_id, first, count)) {
+        s->own_stuck = true;
+        timer_mod(s->own_retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                  SCIDEV_RETRY_MS);
+    }
+}
+
 static void scidev_invalidate(SCIDev *s, uint64_t first, uint64_t count)
 {
     trace_scidev_invalidate(s->node_id, first, count);
-    /* The fabric calls nobody about the own node. */
-    scidev_att_invalidate(s, s->node_id, first, count);
+    scidev_own_invalidate(s, first, count);
     fabric_invalidate(s->fabric, first, count);
     scidev_inval_wait(s);
 }
@@ -100,16 +113,40 @@ void scidev_inval_start(SCIDev *s)
 void scidev_inval_wait(SCIDev *s)
 {
     s->inval_busy = true;
-    if (!fabric_busy(s->fabric)) {
-        scidev_inval_settled(s);
-    }
+    s->inval_silent = false;
+    scidev_inval_settled(s);
 }
 
 void scidev_inval_settled(SCIDev *s)
 {
-    if (s->inval_busy) {
-        trace_scidev_settled(s->node_id);
-        s->inval_busy = false;
+    if (!s->inval_busy || s->own_stuck || fabric_busy(s->fabric)) {
+        return;
+    }
+    trace_scidev_settled(s->node_id);
+    s->inval_busy = false;
+    if (!s->inval_silent) {
         scidev_irq_raise(s, SCI_INT_INVAL);
     }
+    s->inval_silent = false;
+}
+
+static void scidev_own_retry(void *opaque)
+{
+    SCIDev *s = opaque;
+
+    scidev_lock(s->lock);
+    s->own_stuck = false;
+    scidev_own_invalidate(s, 0, SCI_PAGES_MAX);
+    scidev_inval_settled(s);
+    scidev_unlock(s->lock);
+}
+
+void scidev_inbound_init(SCIDev *s)
+{
+    s->own_retry = timer_new_ms(QEMU_CLOCK_REALTIME, scidev_own_retry, s);
+}
+
+void scidev_inbound_exit(SCIDev *s)
+{
+    g_clear_pointer(&s->own_retry, timer_free);
 }

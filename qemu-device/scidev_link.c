@@ -26,26 +26,30 @@ void scidev_ports(const SCIDev *s, bool *closed)
     }
 }
 
-static void scidev_port_set(SCIDev *s, unsigned node, bool open)
+/* False if the host does not let go of what is mapped of the node. */
+static bool scidev_port_set(SCIDev *s, unsigned node, bool open)
 {
     const FabricPeer *peer = fabric_peer(s->fabric, node);
 
     trace_scidev_port(s->node_id, node, open);
-    if (!open) {
-        scidev_att_revoke(s, node, 0, UINT64_MAX, SCI_ATT_ST_PEER_LOST);
+    if (!open && !scidev_att_revoke(s, node, SCI_ATT_ST_PEER_LOST)) {
+        return false;
     }
     fabric_set_port(s->fabric, node, open);
     if (peer) {
         scidev_slot_update(s, peer);
     }
+    return true;
 }
 
 /* Only ports that change: a link that is up stays up without a flap. */
-static void scidev_links_set(SCIDev *s, bool link, const unsigned long *down)
+static void scidev_links_set(SCIDev *s, bool link, const unsigned long *down,
+                             Error **errp)
 {
     DECLARE_BITMAP(changed, SCI_NODES) = {};
+    unsigned node;
 
-    for (unsigned node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
+    for (node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
         bool open = link && !test_bit(node, down);
 
         if (node != s->node_id && open != scidev_port_open(s, node)) {
@@ -57,9 +61,18 @@ static void scidev_links_set(SCIDev *s, bool link, const unsigned long *down)
     if (!scidev_attached(s)) {
         return;
     }
-    for (unsigned node = find_first_bit(changed, SCI_NODES); node < SCI_NODES;
+    scidev_lock(s->lock);
+    for (node = find_first_bit(changed, SCI_NODES); node < SCI_NODES;
          node = find_next_bit(changed, SCI_NODES, node + 1)) {
-        scidev_port_set(s, node, scidev_port_open(s, node));
+        if (!scidev_port_set(s, node, scidev_port_open(s, node))) {
+            break;
+        }
+    }
+    scidev_unlock(s->lock);
+    if (node < SCI_NODES) {
+        error_setg(errp, "the host refuses to take memory of node %u out of the "
+                   "window: raise vm.max_map_count and set the link up and down "
+                   "again", node);
     }
 }
 
@@ -72,7 +85,7 @@ static void scidev_set_link(Object *obj, bool value, Error **errp)
 {
     SCIDev *s = SCIDEV(obj);
 
-    scidev_links_set(s, value, s->links_down);
+    scidev_links_set(s, value, s->links_down, errp);
 }
 
 static void scidev_visit_nodes(const unsigned long *nodes, Visitor *v,
@@ -102,11 +115,14 @@ static void scidev_get_peers(Object *obj, Visitor *v, const char *name,
     SCIDev *s = SCIDEV(obj);
     DECLARE_BITMAP(peers, SCI_NODES) = {};
 
-    for (unsigned node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
-        if (node != s->node_id && scidev_attached(s) &&
-            fabric_peer(s->fabric, node)) {
-            set_bit(node, peers);
+    if (scidev_attached(s)) {
+        scidev_lock(s->lock);
+        for (unsigned node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
+            if (node != s->node_id && fabric_peer(s->fabric, node)) {
+                set_bit(node, peers);
+            }
         }
+        scidev_unlock(s->lock);
     }
     scidev_visit_nodes(peers, v, name, errp);
 }
@@ -127,7 +143,7 @@ static void scidev_set_links_down(Object *obj, Visitor *v, const char *name,
         }
         set_bit(l->value, down);
     }
-    scidev_links_set(s, s->link, down);
+    scidev_links_set(s, s->link, down, errp);
 }
 
 bool scidev_link_check(const SCIDev *s, unsigned node, Error **errp)
@@ -154,11 +170,24 @@ static void scidev_inject_link_error(Object *obj, Visitor *v, const char *name,
         !scidev_link_check(s, node, errp)) {
         return;
     }
-    if (!scidev_attached(s) || scidev_slot_link(s, node) != SCI_LINK_UP) {
+    if (!scidev_attached(s)) {
         error_setg(errp, "the link to node %u is not up", node);
         return;
     }
-    scidev_error(s, SCI_ERROR_LINK, node, "transmission error, injected");
+    scidev_lock(s->lock);
+    if (scidev_slot_link(s, node) == SCI_LINK_UP) {
+        scidev_error(s, SCI_ERROR_LINK, node, "transmission error, injected");
+    } else {
+        error_setg(errp, "the link to node %u is not up", node);
+    }
+    scidev_unlock(s->lock);
+}
+
+static char *scidev_get_waits_for(Object *obj, Error **errp)
+{
+    char *debtors = scidev_member_waits_for(SCIDEV(obj));
+
+    return debtors ?: g_strdup("");
 }
 
 void scidev_link_init(SCIDev *s)
@@ -182,6 +211,12 @@ void scidev_link_class_init(ObjectClass *klass)
                               NULL, NULL, NULL);
     object_class_property_set_description(
         klass, "peers", "Nodes that the fabric has connected (read only)");
+    object_class_property_add_str(klass, "waits-for", scidev_get_waits_for,
+                                  NULL);
+    object_class_property_set_description(
+        klass, "waits-for",
+        "Nodes for which the machine is stopped, as they hold its memory "
+        "(read only; empty while it is not)");
     object_class_property_add(klass, "inject-link-error", "uint16", NULL,
                               scidev_inject_link_error, NULL, NULL);
     object_class_property_set_description(

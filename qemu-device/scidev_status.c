@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The status pages (BAR 4) and the errors that show in them.  Guests read the
+ * The status pages (in BAR 4) and the errors that show in them.  Guests read the
  * pages while we write them, without a trap and without a lock: each field is
  * one aligned store.  Called by every other part.
  *
@@ -41,10 +41,15 @@ bool scidev_status_init(SCIDev *s, Error **errp)
     }
     memory_region_set_readonly(&s->status, true);
     s->status_host = memory_region_get_ram_ptr(&s->status);
-    pci_register_bar(PCI_DEVICE(s), SCI_BAR_STATUS,
+    memory_region_init(&s->adapter, OBJECT(s), "sci-adapter", SCI_MEMORY_SIZE);
+    memory_region_add_subregion(&s->adapter, 0, &s->status);
+    if (!scidev_att_init(s, errp)) {
+        return false;
+    }
+    pci_register_bar(PCI_DEVICE(s), SCI_BAR_MEMORY,
                      PCI_BASE_ADDRESS_MEM_TYPE_64 |
                          PCI_BASE_ADDRESS_MEM_PREFETCH,
-                     &s->status);
+                     &s->adapter);
     return true;
 }
 
@@ -91,6 +96,28 @@ void scidev_slot_set(SCIDev *s, unsigned node, uint32_t link,
     scidev_slot_event(s, node);
 }
 
+/* @lines as FabricPeer has them: -1 = we may not ring it; NULL = none. */
+void scidev_slot_set_open(SCIDev *s, unsigned node, const int *lines)
+{
+    struct sci_peer_slot *slot = scidev_slot(s, node);
+    bool changed = false;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(slot->open); i++) {
+        uint32_t word = 0;
+
+        for (unsigned bit = 0; lines && bit < 32; bit++) {
+            word |= (uint32_t)(lines[i * 32 + bit] >= 0) << bit;
+        }
+        changed |= le32_to_cpu(slot->open[i]) != word;
+        scidev_put(&slot->open[i], word);
+    }
+    /* One that was given anew has the same bit, but another eventfd. */
+    scidev_eventfd_rings(s);
+    if (changed) {
+        scidev_slot_event(s, node);
+    }
+}
+
 uint32_t scidev_slot_link(SCIDev *s, unsigned node)
 {
     return le32_to_cpu(scidev_slot(s, node)->link);
@@ -98,8 +125,12 @@ uint32_t scidev_slot_link(SCIDev *s, unsigned node)
 
 void scidev_slot_revoked(SCIDev *s, unsigned node)
 {
+    smp_wmb();
     scidev_count(&scidev_slot(s, node)->revokes);
-    /* Before the mapping goes: pairs with the guest's load after its stores. */
+    /*
+     * After the entries' states and before their mappings go: pairs with the
+     * guest's loads of the count and then of a state, after its stores.
+     */
     smp_mb();
 }
 

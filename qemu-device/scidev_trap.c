@@ -2,8 +2,7 @@
 /*
  * Window accesses that are not plain memory: each is one transaction with the
  * peer, translated and checked when it happens, or an error.  Called by QEMU's
- * memory core for the parts of BAR 2 without an alias, and for stores into
- * read-only mappings.
+ * memory core for the parts of BAR 2 that trap.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -24,7 +23,7 @@ static void *scidev_trap_resolve(SCIDev *s, const SCIDevEntry *e, hwaddr addr,
     if (e->state != SCI_ATT_ST_MAPPED && e->state != SCI_ATT_ST_TRAP) {
         return NULL;
     }
-    if (page >= e->n_pages || !(e->live_address & right) ||
+    if (page >= e->n_pages || !(e->address & right) ||
         size > SCI_PAGE_SIZE - offset) {
         return NULL;
     }
@@ -34,16 +33,17 @@ static void *scidev_trap_resolve(SCIDev *s, const SCIDevEntry *e, hwaddr addr,
     return out.host + offset;
 }
 
-static void *scidev_trap(SCIDev *s, hwaddr addr, unsigned size, unsigned want)
+/*
+ * The access is over when the lock is given back: whoever revokes the page later
+ * comes after it.
+ */
+static void scidev_trap(SCIDev *s, hwaddr addr, uint64_t *val, unsigned size,
+                        unsigned want)
 {
     const SCIDevEntry *e = &s->att[addr / scidev_granule(s)];
     bool write = want == INBOUND_WRITE;
-    void *host;
+    void *host = scidev_trap_resolve(s, e, addr, size, want);
 
-    if (!scidev_attached(s)) {
-        return NULL;
-    }
-    host = scidev_trap_resolve(s, e, addr, size, want);
     trace_scidev_trap(s->node_id, addr, size, write, host);
     if (write) {
         s->trap_writes++;
@@ -58,24 +58,35 @@ static void *scidev_trap(SCIDev *s, hwaddr addr, unsigned size, unsigned want)
         scidev_error(s, SCI_ERROR_WINDOW, node,
                      "%s of %u bytes at 0x%" HWADDR_PRIx " of the window",
                      write ? "store" : "load", size, addr);
+    } else if (write) {
+        stn_le_p(host, size, *val);
+    } else {
+        *val = ldn_le_p(host, size);
     }
-    return host;
 }
 
 static uint64_t scidev_trap_read(void *opaque, hwaddr addr, unsigned size)
 {
-    void *host = scidev_trap(opaque, addr, size, INBOUND_READ);
+    SCIDev *s = opaque;
+    uint64_t val = UINT64_MAX;
 
-    return host ? ldn_le_p(host, size) : UINT64_MAX;
+    if (scidev_attached(s)) {
+        scidev_lock(s->lock);
+        scidev_trap(s, addr, &val, size, INBOUND_READ);
+        scidev_unlock(s->lock);
+    }
+    return val;
 }
 
 static void scidev_trap_write(void *opaque, hwaddr addr, uint64_t val,
                               unsigned size)
 {
-    void *host = scidev_trap(opaque, addr, size, INBOUND_WRITE);
+    SCIDev *s = opaque;
 
-    if (host) {
-        stn_le_p(host, size, val);
+    if (scidev_attached(s)) {
+        scidev_lock(s->lock);
+        scidev_trap(s, addr, &val, size, INBOUND_WRITE);
+        scidev_unlock(s->lock);
     }
 }
 

@@ -22,26 +22,34 @@ static u32 sci_att_pages(struct sci_device *sd)
 	return sd->granule / SCI_PAGE_SIZE;
 }
 
-/* The device acts on an entry at a commit only, so two stores are no race. */
-static void sci_att_write(struct sci_device *sd, u32 entry, u64 address, u64 key_and_status)
+/* Memory only: the adapter does not look at an entry before it is committed. */
+static void sci_att_write(struct sci_device *sd, u32 entry, u64 address, u32 pages,
+			  const struct sci_target *target)
 {
-	void __iomem *at = sd->csr + SCI_ATT + entry * sizeof(struct sci_att_entry);
+	struct sci_att_entry *at = &sd->att.entry[entry];
 
-	writeq(address, at + offsetof(struct sci_att_entry, address));
-	writeq(key_and_status, at + offsetof(struct sci_att_entry, key));
+	/* Partner of each: the adapter's read at the commit. */
+	WRITE_ONCE(at->address, cpu_to_le64(address));
+	WRITE_ONCE(at->key, cpu_to_le32(target->key));
+	WRITE_ONCE(at->expect, cpu_to_le32(target->incarnation));
+	WRITE_ONCE(at->pages, cpu_to_le32(pages));
 }
 
+/* What the adapter has made of an entry: at a commit, or at a revocation before `revokes` rose. */
 u32 sci_att_state(struct sci_device *sd, u32 entry)
 {
-	return SCI_GET(SCI_ATT_STATE,
-		       sci_read(sd, SCI_ATT + entry * sizeof(struct sci_att_entry) +
-				offsetof(struct sci_att_entry, status)));
+	return SCI_GET(SCI_ATT_STATE, le32_to_cpu(READ_ONCE(sd->att.entry[entry].status)));
 }
 
+/* On return the entries are in effect and their states are those of this commit, or later ones. */
 static void sci_att_commit(struct sci_device *sd, u32 first, u32 count)
 {
+	/* The entries, then the commit.  Partner: the adapter reads them because of it. */
+	dma_wmb();
 	sci_write(sd, SCI_REG_ATT_COMMIT,
 		  SCI_PUT(SCI_COMMIT_FIRST, first) | SCI_PUT(SCI_COMMIT_COUNT, count));
+	/* The commit, then the states.  Partner: the adapter writes them before it is finished. */
+	mb();
 }
 
 static void sci_att_clear_locked(struct sci_device *sd, u32 first, u32 count)
@@ -50,7 +58,7 @@ static void sci_att_clear_locked(struct sci_device *sd, u32 first, u32 count)
 
 	lockdep_assert_held(&sd->att.lock);
 	for (i = first; i < first + count; i++)
-		sci_att_write(sd, i, 0, 0);
+		WRITE_ONCE(sd->att.entry[i].address, 0);
 	sci_att_commit(sd, first, count);
 }
 
@@ -83,18 +91,15 @@ static int sci_att_verdict(struct sci_device *sd, u32 first, u32 count,
 	u32 state;
 	u32 i;
 
-	if (!sci_read(sd, SCI_REG_ATT_FAILED))
-		return 0;
 	for (i = first; i < first + count; i++) {
 		state = sci_att_state(sd, i);
 		if (state != SCI_ATT_ST_MAPPED)
 			return sci_att_errno(sd, state, target);
 	}
-	/* All ones in ATT_FAILED would not have come with good states. */
-	return -ENODEV;
+	return 0;
 }
 
-/* Map all of the target from entry @first on, or nothing. */
+/* Map all of the target from entry @first on, or nothing: one register access, the commit. */
 int sci_att_set(struct sci_device *sd, u32 first, const struct sci_target *target)
 {
 	u64 flags = SCI_ATT_VALID | SCI_ATT_READ | (target->write ? SCI_ATT_WRITE : 0);
@@ -110,12 +115,10 @@ int sci_att_set(struct sci_device *sd, u32 first, const struct sci_target *targe
 		pages = min_t(unsigned long, left, sci_att_pages(sd));
 		sci_att_write(sd, i,
 			      SCI_PUT(SCI_ATT_NODE, (u64)target->node) |
-			      (offset & SCI_ATT_OFFSET) | flags,
-			      target->key | (u64)SCI_PUT(SCI_ATT_PAGES, pages - 1) << 32);
+			      (offset & SCI_ATT_OFFSET) | flags, pages, target);
 		offset += sd->granule;
 		left -= pages;
 	}
-	sci_write(sd, SCI_REG_ATT_EXPECT, target->incarnation);
 	sci_att_commit(sd, first, count);
 	ret = sci_att_verdict(sd, first, count, target);
 	if (ret)
@@ -132,18 +135,19 @@ void sci_att_clear(struct sci_device *sd, u32 first, u32 count)
 	mutex_unlock(&sd->att.lock);
 }
 
-/* A run of granules for an import: the first one, or -ENOSPC. */
+/* A run of granules for an import, the lowest there is: the first one, or -ENOSPC. */
 int sci_att_alloc(struct sci_att *att, u32 count)
 {
 	unsigned long first;
 
 	mutex_lock(&att->lock);
-	first = bitmap_find_next_zero_area(att->granules, SCI_ATT_IMPORTS, 0, count, 0);
-	if (first < SCI_ATT_IMPORTS)
+	first = bitmap_find_next_zero_area(att->granules, SCI_ATT_ENTRIES, SCI_ATT_RINGS,
+					   count, 0);
+	if (first < SCI_ATT_ENTRIES)
 		bitmap_set(att->granules, first, count);
 	mutex_unlock(&att->lock);
 
-	return first < SCI_ATT_IMPORTS ? first : -ENOSPC;
+	return first < SCI_ATT_ENTRIES ? first : -ENOSPC;
 }
 
 void sci_att_free(struct sci_att *att, u32 first, u32 count)
@@ -231,7 +235,7 @@ void sci_import_unmap(void *adapter, void *handle)
 
 /*
  * The entries are looked at only if something of the node was revoked since
- * they were last seen mapped: a large import has thousands, each a trap.
+ * they were last seen mapped: a large import has thousands.
  */
 bool sci_import_mapped(void *adapter, void *handle)
 {
@@ -244,6 +248,8 @@ bool sci_import_mapped(void *adapter, void *handle)
 	mutex_lock(&sd->att.lock);
 	revokes = sci_import_revokes(sd, import->target.node);
 	if (revokes != import->revokes) {
+		/* The count, then the states.  Partner: the adapter writes the states first. */
+		dma_rmb();
 		for (i = import->first; mapped && i < import->first + import->count; i++)
 			mapped = sci_att_state(sd, i) == SCI_ATT_ST_MAPPED;
 		if (mapped)

@@ -76,10 +76,12 @@ static int sci_peers_show(struct seq_file *m, void *unused)
 		else if (!peer)
 			seq_puts(m, " none\n");
 		else
-			seq_printf(m, " %s%s %u/%u %u %u\n", states[READ_ONCE(peer->state)],
+			seq_printf(m, " %s%s%s %u/%u %u %u\n", states[READ_ONCE(peer->state)],
 				   peer->broken && peer->broken == peer->incarnation ?
-				   " (broken)" : "", peer->session, peer->peer_session,
-				   peer->tx.producer, peer->consumer);
+				   " (broken)" : "",
+				   sci_ring_allowed(sd, node) ? "" : " (closed)",
+				   peer->session, peer->peer_session, peer->tx.producer,
+				   peer->consumer);
 	}
 	return 0;
 }
@@ -92,31 +94,25 @@ static int sci_att_show(struct seq_file *m, void *unused)
 		"revoked", "peer-lost",
 	};
 	struct sci_device *sd = m->private;
-	void __iomem *at;
+	const struct sci_att_entry *at;
 	u64 address;
-	u32 status;
 	u32 state;
 	u32 i;
 
 	seq_printf(m, "granules in use by imports: %u of %u\n",
-		   bitmap_weight(sd->att.granules, SCI_ATT_IMPORTS), SCI_ATT_IMPORTS);
-	seq_puts(m, "entry node offset access key pages state\n");
+		   bitmap_weight(sd->att.granules, SCI_ATT_ENTRIES), SCI_ATT_IMPORTS);
+	seq_puts(m, "entry node offset access key incarnation pages state\n");
 	for (i = 0; i < SCI_ATT_ENTRIES; i++) {
-		/* Reading an entry traps, so pass by what nobody can have written. */
-		if (i < SCI_ATT_IMPORTS ? !test_bit(i, sd->att.granules) :
-					  !sd->peers[i - SCI_ATT_IMPORTS])
-			continue;
-		at = sd->csr + SCI_ATT + i * sizeof(struct sci_att_entry);
-		address = readq(at + offsetof(struct sci_att_entry, address));
-		status = readl(at + offsetof(struct sci_att_entry, status));
-		state = SCI_GET(SCI_ATT_STATE, status);
+		at = &sd->att.entry[i];
+		address = le64_to_cpu(READ_ONCE(at->address));
 		if (!(address & SCI_ATT_VALID))
 			continue;
-		seq_printf(m, "%u %llu %#llx %s%s %#x %u %s\n", i, SCI_GET(SCI_ATT_NODE, address),
-			   address & SCI_ATT_OFFSET, address & SCI_ATT_READ ? "r" : "",
-			   address & SCI_ATT_WRITE ? "w" : "",
-			   readl(at + offsetof(struct sci_att_entry, key)),
-			   SCI_GET(SCI_ATT_PAGES, status) + 1,
+		state = sci_att_state(sd, i);
+		seq_printf(m, "%u %llu %#llx %s%s %#x %u %u %s\n", i,
+			   SCI_GET(SCI_ATT_NODE, address), address & SCI_ATT_OFFSET,
+			   address & SCI_ATT_READ ? "r" : "", address & SCI_ATT_WRITE ? "w" : "",
+			   le32_to_cpu(READ_ONCE(at->key)), le32_to_cpu(READ_ONCE(at->expect)),
+			   le32_to_cpu(READ_ONCE(at->pages)),
 			   state < ARRAY_SIZE(states) ? states[state] : "?");
 	}
 	return 0;

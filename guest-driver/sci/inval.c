@@ -8,7 +8,11 @@
  * Waiting lasts as long as the slowest living peer, and a peer may be halted
  * in a debugger: all waits are idle ones, which no hung task detector counts.
  */
+#include <linux/sched.h>
+
 #include "sci.h"
+
+#define SCI_INVAL_POLL	(HZ / 50)
 
 /* An adapter that is gone reads all ones and has no peers. */
 static bool sci_inval_busy(struct sci_device *sd)
@@ -22,6 +26,13 @@ static bool sci_inval_busy(struct sci_device *sd)
 void sci_inval_settle(struct sci_device *sd)
 {
 	wait_event_idle(sd->inval.wait, !sci_inval_busy(sd));
+}
+
+/* The same where no interrupt comes. */
+void sci_inval_poll(struct sci_device *sd)
+{
+	while (sci_inval_busy(sd))
+		schedule_timeout_idle(SCI_INVAL_POLL);
 }
 
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count)

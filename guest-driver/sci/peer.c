@@ -8,15 +8,17 @@
  * Copyright (C) 2026 The sci-rsm authors
  *
  * How two adapters meet.  Each one, when the other's slot turns UP:
- *  1. publishes the ring for the other (once) and rings its doorbell,
- *  2. maps the other's ring.  If that is not there yet, it waits: the other
- *     rings after it has published, and every doorbell leads to another try,
- *  3. says hello: writes its session, rings.  It says hello again when it
- *     has seen the session of the other,
+ *  1. publishes the ring for the other (once), then opens the line of the rings
+ *     for it.  Both adapters forget that when the slot leaves UP,
+ *  2. waits until the other has opened its line, too: an event of the slot, which
+ *     says that the other's ring is there,
+ *  3. maps the other's ring and says hello: writes its session, rings.  It says
+ *     hello again when it has seen the session of the other,
  *  4. is up when the other's hello names both sessions.
- * A side that loses the connection while both adapters stay up (the link
- * flapped, the ring was revoked) starts again at 1 with a new session; the other one sees the
- * new session and follows, keeping its own.
+ * A side that loses the connection while both adapters stay up (the ring was
+ * revoked, the other closed its line) starts again at 1 with a new session; the
+ * other one sees the new session and follows, keeping its own.  A side that breaks the
+ * protocol finds the line closed: it may store into its ring, but not interrupt.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -60,6 +62,7 @@ static void sci_peer_break(struct sci_peer *peer, const char *what)
 	peer->broken = peer->incarnation;
 	sci_ring_bye(peer);
 	sci_peer_down(peer);
+	sci_ring_forbid(peer->sd, peer->node);
 }
 
 static void sci_peer_up(struct sci_peer *peer, u32 incarnation)
@@ -75,20 +78,24 @@ static void sci_peer_up(struct sci_peer *peer, u32 incarnation)
 	peer->peer_session = 0;
 	peer->state = SCI_PEER_CONNECTING;
 	__set_bit(peer->node, peer->sd->active);
-	sci_ring_doorbell(peer->sd, peer->node);
+	sci_ring_allow(peer->sd, peer->node);
 }
 
-/* Whether the ring at the peer is mapped; tries to, if it is not. */
+/* Whether the ring at the peer is mapped and may be rung; tries to get there. */
 static bool sci_peer_reach(struct sci_peer *peer)
 {
+	bool allowed = sci_ring_allowed(peer->sd, peer->node);
 	int ret;
 
 	if (peer->tx.ring) {
-		if (sci_ring_intact(peer))
+		if (allowed && sci_ring_intact(peer))
 			return true;
 		sci_peer_down(peer);
 		sci_peer_up(peer, peer->incarnation);
 	}
+	/* An event follows when the peer opens its line. */
+	if (!allowed)
+		return false;
 	ret = sci_ring_open(peer);
 	if (ret == -EPROTO)
 		sci_peer_break(peer, "has no message ring of our kind");
@@ -206,6 +213,9 @@ static void sci_peer_event(struct sci_device *sd, u32 node)
 		return;
 	if (peer->state == SCI_PEER_DOWN)
 		sci_peer_up(peer, incarnation);
+	else if (peer->state == SCI_PEER_CONNECTING && peer->tx.ring)
+		/* What was rung while the right to ring came anew may be lost. */
+		sci_ring_doorbell(sd, node);
 	if (peer->state != SCI_PEER_DOWN)
 		sci_peer_advance(peer);
 }
@@ -274,11 +284,17 @@ void sci_peer_start(struct sci_device *sd)
 	queue_work(sd->wq, &sd->peer_work);
 }
 
-/* On return all peers are down for the agent, and no event will come. */
-void sci_peer_stop(struct sci_device *sd)
+/* From here on no peer comes up.  Waits for nothing. */
+void sci_peer_quiesce(struct sci_device *sd)
 {
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
 	WRITE_ONCE(sd->running, false);
+}
+
+/* On return all peers are down for the agent, and no event will come. */
+void sci_peer_stop(struct sci_device *sd)
+{
+	sci_peer_quiesce(sd);
 	bitmap_fill(sd->events, SCI_NODES);
 	queue_work(sd->wq, &sd->peer_work);
 	flush_workqueue(sd->wq);

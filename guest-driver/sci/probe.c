@@ -54,40 +54,24 @@ static int sci_state_init(struct sci_device *sd)
 	return devm_add_action_or_reset(&sd->pdev->dev, sci_unit_free, sd);
 }
 
-static int sci_bars_map(struct sci_device *sd)
+static int sci_version_check(struct sci_device *sd)
 {
-	struct device *dev = &sd->pdev->dev;
-	struct resource *status = &sd->pdev->resource[SCI_BAR_STATUS];
+	u32 version = sci_read(sd, SCI_REG_VERSION);
 
-	if (pci_resource_len(sd->pdev, SCI_BAR_CSR) < SCI_CSR_SIZE ||
-	    pci_resource_len(sd->pdev, SCI_BAR_STATUS) < SCI_STATUS_SIZE)
-		return dev_err_probe(dev, -ENODEV, "BARs are missing or too small\n");
-
-	sd->csr = devm_ioremap_resource(dev, &sd->pdev->resource[SCI_BAR_CSR]);
-	if (IS_ERR(sd->csr))
-		return PTR_ERR(sd->csr);
-
-	sd->status_phys = status->start;
-	if (!devm_request_mem_region(dev, status->start, resource_size(status), sd->name))
-		return dev_err_probe(dev, -EBUSY, "the status pages (BAR%d) are in use\n",
-				     SCI_BAR_STATUS);
-	sd->status = devm_memremap(dev, status->start, resource_size(status), MEMREMAP_WB);
-	if (IS_ERR(sd->status))
-		return dev_err_probe(dev, PTR_ERR(sd->status), "cannot map BAR%d\n",
-				     SCI_BAR_STATUS);
-	return sci_window_map(sd);
+	if (SCI_GET(SCI_VERSION_MAJOR, version) != SCI_GET(SCI_VERSION_MAJOR, SCI_VERSION))
+		return dev_err_probe(&sd->pdev->dev, -ENODEV,
+				     "interface version %#x is not known\n", version);
+	return 0;
 }
 
 /* Reset, then take and check what the adapter says of itself. */
 static int sci_reset(struct sci_device *sd)
 {
-	struct device *dev = &sd->pdev->dev;
-	u32 version = sci_read(sd, SCI_REG_VERSION);
 	u64 window;
 
-	if (SCI_GET(SCI_VERSION_MAJOR, version) != SCI_GET(SCI_VERSION_MAJOR, SCI_VERSION))
-		return dev_err_probe(dev, -ENODEV, "interface version %#x is not known\n", version);
 	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
+	/* Until then peers may use memory that whoever drove the adapter before had exported. */
+	sci_inval_poll(sd);
 
 	sd->node = sci_read(sd, SCI_REG_NODE_ID);
 	sd->granule = sci_read(sd, SCI_REG_ATT_GRANULE);
@@ -97,7 +81,7 @@ static int sci_reset(struct sci_device *sd)
 	    window != sd->window_size || window < SCI_WINDOW_MIN || window > SCI_WINDOW_MAX ||
 	    window != (u64)sd->granule * SCI_ATT_ENTRIES || sd->granule % SCI_PAGE_SIZE ||
 	    sci_read(sd, SCI_REG_LINES) <= SCI_RING_LINE)
-		return dev_err_probe(dev, -ENODEV, "the adapter contradicts itself\n");
+		return dev_err_probe(&sd->pdev->dev, -ENODEV, "the adapter contradicts itself\n");
 	return 0;
 }
 
@@ -142,10 +126,13 @@ static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
-	ret = pcim_enable_device(pdev);
+	ret = sci_csr_map(sd);
 	if (ret)
 		return ret;
-	ret = sci_bars_map(sd);
+	ret = sci_version_check(sd);
+	if (ret)
+		return ret;
+	ret = sci_memory_map(sd);
 	if (ret)
 		return ret;
 	ret = sci_reset(sd);
@@ -177,10 +164,17 @@ static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
-/* A kernel started from this one must not find peers storing into its memory. */
+/*
+ * What comes next must not find peers storing into its memory.  The reset disables the
+ * adapter and its interrupts.  If a peer does not answer, the device holds this machine until
+ * it does; the driver waits for nothing, so no peer can keep a shutdown from getting here.
+ */
 static void sci_shutdown(struct pci_dev *pdev)
 {
-	sci_disable(pci_get_drvdata(pdev));
+	struct sci_device *sd = pci_get_drvdata(pdev);
+
+	sci_peer_quiesce(sd);
+	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
 }
 
 /* Peers hold mappings of this node's memory, which a suspended adapter could not take back. */

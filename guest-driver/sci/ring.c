@@ -19,13 +19,45 @@
  *	      thus tells a new beginning from a violation.  The new session is
  *	      written last (release) and read first (acquire).
  *  doorbell  After every store that the other side must notice.
+ *  open	  O: ring published, then the line opened.  W: line seen open, then the
+ *	      ring mapped.
  */
 #include <linux/mm.h>
 
 #include "sci.h"
 
+/* Whether the node has opened the line of its rings to us.  A change of that is an event. */
+bool sci_ring_allowed(struct sci_device *sd, u32 node)
+{
+	const struct sci_peer_slot *slot = sci_slot(sd, node);
+
+	return le32_to_cpu(READ_ONCE(slot->open[SCI_RING_LINE / 32])) & BIT(SCI_RING_LINE % 32);
+}
+
+static u32 sci_ring_line(u32 node)
+{
+	return SCI_PUT(SCI_LINE_NODE, node) | SCI_PUT(SCI_LINE_LINE, SCI_RING_LINE);
+}
+
+/*
+ * Let the node ring our line, until its slot leaves UP.  If it has left it already, this is
+ * an error that the adapter counts, and an event follows.
+ */
+void sci_ring_allow(struct sci_device *sd, u32 node)
+{
+	sci_write(sd, SCI_REG_LINE_OPEN, sci_ring_line(node));
+}
+
+void sci_ring_forbid(struct sci_device *sd, u32 node)
+{
+	sci_write(sd, SCI_REG_LINE_CLOSE, sci_ring_line(node));
+}
+
+/* To ring without the right is an error; the event that takes the right ends the connection. */
 void sci_ring_doorbell(struct sci_device *sd, u32 node)
 {
+	if (!sci_ring_allowed(sd, node))
+		return;
 	sci_write(sd, SCI_REG_DOORBELL, SCI_PUT(SCI_DOORBELL_NODE, node) |
 		  SCI_PUT(SCI_DOORBELL_LINE, SCI_RING_LINE));
 }
@@ -72,7 +104,7 @@ static int sci_ring_check(struct sci_peer *peer, const struct sci_ring *ring)
 	return 0;
 }
 
-/* Map the ring into which we write.  -ENXIO: the peer does not provide it yet. */
+/* Map the ring into which we write: after the peer has opened its line, so that it is there. */
 int sci_ring_open(struct sci_peer *peer)
 {
 	struct sci_device *sd = peer->sd;
@@ -116,7 +148,8 @@ bool sci_ring_intact_locked(struct sci_peer *peer)
 	revokes = le32_to_cpu(READ_ONCE(sci_slot(sd, peer->node)->revokes));
 	if (revokes == tx->revokes)
 		return true;
-	/* A register access: the adapter has finished the revocation when it answers. */
+	/* The count, then the state.  Partner: the adapter writes the state first. */
+	dma_rmb();
 	if (sci_att_state(sd, SCI_ATT_RING(peer->node)) != SCI_ATT_ST_MAPPED)
 		return false;
 	tx->revokes = revokes;

@@ -9,7 +9,7 @@
  *
  *   inval.claimed    (bit, slept on)  one invalidation at a time
  *   inbound.lock     (mutex)  SCI offsets, leaves, access rows, keys
- *   att.lock         (mutex)  granules, ATT entries, ATT_EXPECT/COMMIT/FAILED
+ *   att.lock         (mutex)  granules, ATT entries, their commits
  *   tx.lock          (spinlock)  the sending side of one ring
  *
  * The state of peers, other than their tx, belongs to the ordered workqueue:
@@ -31,9 +31,14 @@
 #include "../rsm/controller.h"
 #include "ring.h"
 
-/* The last granules of the window are the rings of the nodes, the others are for imports. */
-#define SCI_ATT_IMPORTS		(SCI_ATT_ENTRIES - SCI_NODES)
-#define SCI_ATT_RING(node)	(SCI_ATT_IMPORTS + (node))
+/*
+ * The first granules of the window are the rings of the nodes, the others are for imports.
+ * Low ones are used first: the adapter gives no memory to the window above the highest one
+ * that was ever in use.
+ */
+#define SCI_ATT_RINGS		SCI_NODES
+#define SCI_ATT_RING(node)	(node)
+#define SCI_ATT_IMPORTS		(SCI_ATT_ENTRIES - SCI_ATT_RINGS)
 
 /* The first SCI pages are the rings, the others are for exports. */
 #define SCI_RING_PAGES		SCI_NODES
@@ -58,8 +63,9 @@ struct sci_target {
 };
 
 struct sci_att {
-	struct mutex lock;	/* guards granules, the entries and the commit registers */
-	DECLARE_BITMAP(granules, SCI_ATT_IMPORTS);
+	struct mutex lock;	/* guards granules, the entries and their commits */
+	DECLARE_BITMAP(granules, SCI_ATT_ENTRIES);	/* taken by imports */
+	struct sci_att_entry *entry;	/* the table: memory of the adapter */
 };
 
 /* The use of one access row; the row itself is in the table that peers read. */
@@ -132,7 +138,7 @@ struct sci_device {
 	phys_addr_t window_phys;
 	u64 window_size;
 	const char *window_type;
-	const u8 *status;
+	const u8 *status;	/* the status pages: memory of the adapter */
 	phys_addr_t status_phys;
 
 	struct sci_att att;
@@ -169,8 +175,9 @@ static inline const struct sci_peer_slot *sci_slot(struct sci_device *sd, u32 no
 	return (const struct sci_peer_slot *)(sd->status + SCI_STATUS_SLOT(node));
 }
 
-/* window.c */
-int sci_window_map(struct sci_device *sd);
+/* bars.c */
+int sci_csr_map(struct sci_device *sd);
+int sci_memory_map(struct sci_device *sd);
 
 /* att.c */
 int sci_att_set(struct sci_device *sd, u32 first, const struct sci_target *target);
@@ -206,9 +213,13 @@ void sci_export_unpublish(void *adapter, void *handle);
 /* inval.c */
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
 void sci_inval_settle(struct sci_device *sd);
+void sci_inval_poll(struct sci_device *sd);
 void sci_inval_interrupt(struct sci_device *sd);
 
 /* ring.c */
+bool sci_ring_allowed(struct sci_device *sd, u32 node);
+void sci_ring_allow(struct sci_device *sd, u32 node);
+void sci_ring_forbid(struct sci_device *sd, u32 node);
 void sci_ring_doorbell(struct sci_device *sd, u32 node);
 int sci_ring_publish(struct sci_peer *peer);
 int sci_ring_open(struct sci_peer *peer);
@@ -231,6 +242,7 @@ int sci_message_send(void *adapter, u32 node, u32 incarnation, const void *data,
 /* peer.c */
 int sci_peer_init(struct sci_device *sd);
 void sci_peer_start(struct sci_device *sd);
+void sci_peer_quiesce(struct sci_device *sd);
 void sci_peer_stop(struct sci_device *sd);
 
 /* irq.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the allocators: granules, SCI offsets and leaves, access rows.
- * No adapter is needed.  Part of sci.ko if the kernel has KUnit.
+ * KUnit tests of the allocators: granules, SCI offsets and leaves, access rows;
+ * and of imports.  No adapter is needed.  Part of sci.ko if the kernel has KUnit.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -11,6 +11,8 @@
 #include "sci.h"
 
 #define TEST_PAGES	(4 * SCI_LEAF_ENTRIES)
+#define TEST_NODE	7
+#define TEST_GRANULE	(16 * SCI_PAGE_SIZE)
 
 static int sci_test_init(struct kunit *test)
 {
@@ -52,14 +54,14 @@ static void granules_are_contiguous_and_reused(struct kunit *test)
 	struct sci_device *sd = test->priv;
 	struct sci_att *att = &sd->att;
 
-	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 10), 0);
-	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, SCI_ATT_IMPORTS - 20), 10);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 10), SCI_ATT_RINGS);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, SCI_ATT_IMPORTS - 20), SCI_ATT_RINGS + 10);
 	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 11), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 10), SCI_ATT_IMPORTS - 10);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 10), SCI_ATT_ENTRIES - 10);
 	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 1), -ENOSPC);
-	sci_att_free(att, 5, 3);
+	sci_att_free(att, SCI_ATT_RINGS + 5, 3);
 	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 4), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 3), 5);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 3), SCI_ATT_RINGS + 5);
 }
 
 static void imports_leave_the_ring_granules_alone(struct kunit *test)
@@ -67,8 +69,136 @@ static void imports_leave_the_ring_granules_alone(struct kunit *test)
 	struct sci_device *sd = test->priv;
 
 	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, SCI_ATT_IMPORTS + 1), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, SCI_ATT_IMPORTS), 0);
-	KUNIT_EXPECT_EQ(test, SCI_ATT_RING(SCI_NODE_MAX), SCI_ATT_ENTRIES - 1);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, SCI_ATT_IMPORTS), SCI_ATT_RINGS);
+	KUNIT_EXPECT_LT(test, SCI_ATT_RING(SCI_NODE_MAX), SCI_ATT_RINGS);
+}
+
+static void lowest_granules_are_used_first(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_att *att = &sd->att;
+
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 1), SCI_ATT_RINGS);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 2), SCI_ATT_RINGS + 1);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 1), SCI_ATT_RINGS + 3);
+	sci_att_free(att, SCI_ATT_RINGS, 1);
+	sci_att_free(att, SCI_ATT_RINGS + 1, 2);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 1), SCI_ATT_RINGS);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(att, 3), SCI_ATT_RINGS + 4);
+}
+
+/* Memory in place of an adapter: what the adapter writes, the test writes. */
+static void sci_test_adapter(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	void *csr = kunit_kzalloc(test, SCI_CSR_SIZE, GFP_KERNEL);
+	u8 *memory = kunit_kzalloc(test, SCI_MEMORY_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, csr);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	sd->csr = (void __iomem __force *)csr;
+	sd->status = memory;
+	sd->att.entry = (struct sci_att_entry *)(memory + SCI_ATT);
+	sd->granule = TEST_GRANULE;
+}
+
+static void sci_test_att_state(struct sci_device *sd, u32 entry, u32 state)
+{
+	sd->att.entry[entry].status = cpu_to_le32(SCI_PUT(SCI_ATT_STATE, state));
+}
+
+static void import_fills_its_entries_and_commits_them(struct kunit *test)
+{
+	struct rsmka_address address = { .offset = 0x123000, .key = 0x4711 };
+	struct sci_device *sd = test->priv;
+	u32 first = SCI_ATT_RINGS;
+	struct sci_att_entry *at;
+	phys_addr_t phys;
+	void *import;
+
+	sci_test_adapter(test);
+	sd->window_phys = 0x100000000;
+	at = &sd->att.entry[first];
+	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
+	sci_test_att_state(sd, first + 1, SCI_ATT_ST_MAPPED);
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 20, false, &phys,
+					     &import), 0);
+	KUNIT_EXPECT_EQ(test, phys, sd->window_phys + (u64)first * TEST_GRANULE);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(at[0].address),
+			SCI_PUT(SCI_ATT_NODE, (u64)TEST_NODE) | 0x123000 | SCI_ATT_VALID |
+			SCI_ATT_READ);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(at[1].address),
+			le64_to_cpu(at[0].address) + TEST_GRANULE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(at[0].pages), 16);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(at[1].pages), 4);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(at[1].key), 0x4711);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(at[1].expect), 99);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_ATT_COMMIT), first << 16 | 2);
+
+	sci_import_unmap(sd, import);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(at[0].address), 0);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(at[1].address), 0);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, 1), first);
+}
+
+static void import_that_the_adapter_denies_leaves_nothing(struct kunit *test)
+{
+	struct rsmka_address address = { .offset = 0x123000, .key = 0x4711 };
+	struct sci_device *sd = test->priv;
+	u32 first = SCI_ATT_RINGS;
+	phys_addr_t phys;
+	void *import;
+
+	sci_test_adapter(test);
+	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
+	sci_test_att_state(sd, first + 1, SCI_ATT_ST_DENIED);
+	KUNIT_EXPECT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 20, true, &phys,
+					     &import), -EACCES);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->att.entry[first].address), 0);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_ATT_COMMIT), first << 16 | 2);
+	KUNIT_EXPECT_EQ(test, sci_att_alloc(&sd->att, 1), first);
+}
+
+static void import_is_lost_when_its_own_entry_says_so(struct kunit *test)
+{
+	struct rsmka_address address = { .offset = 0x123000, .key = 0x4711 };
+	struct sci_device *sd = test->priv;
+	u32 first = SCI_ATT_RINGS;
+	struct sci_peer_slot *slot;
+	phys_addr_t phys;
+	void *import;
+
+	sci_test_adapter(test);
+	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
+	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 1, true, &phys,
+					     &import), 0);
+	KUNIT_EXPECT_TRUE(test, sci_import_mapped(sd, import));
+	/* Another import of the node was hit. */
+	slot->revokes = cpu_to_le32(1);
+	KUNIT_EXPECT_TRUE(test, sci_import_mapped(sd, import));
+	sci_test_att_state(sd, first, SCI_ATT_ST_REVOKED);
+	slot->revokes = cpu_to_le32(2);
+	KUNIT_EXPECT_FALSE(test, sci_import_mapped(sd, import));
+	KUNIT_EXPECT_FALSE(test, sci_import_mapped(sd, import));
+	sci_import_unmap(sd, import);
+}
+
+static void a_line_is_rung_only_if_it_is_open(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer_slot *slot;
+	u32 ring = SCI_PUT(SCI_DOORBELL_NODE, TEST_NODE) |
+		   SCI_PUT(SCI_DOORBELL_LINE, SCI_RING_LINE);
+
+	sci_test_adapter(test);
+	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
+	slot->open[0] = cpu_to_le32(~BIT(SCI_RING_LINE));
+	sci_ring_doorbell(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), 0);
+	slot->open[0] = cpu_to_le32(BIT(SCI_RING_LINE));
+	sci_ring_doorbell(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), ring);
 }
 
 static void exports_leave_the_ring_pages_alone(struct kunit *test)
@@ -207,6 +337,11 @@ static void exports_leave_the_ring_rows_alone(struct kunit *test)
 static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(granules_are_contiguous_and_reused),
 	KUNIT_CASE(imports_leave_the_ring_granules_alone),
+	KUNIT_CASE(lowest_granules_are_used_first),
+	KUNIT_CASE(import_fills_its_entries_and_commits_them),
+	KUNIT_CASE(import_that_the_adapter_denies_leaves_nothing),
+	KUNIT_CASE(import_is_lost_when_its_own_entry_says_so),
+	KUNIT_CASE(a_line_is_rung_only_if_it_is_open),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),
 	KUNIT_CASE(leaves_cover_the_run_and_stay),
 	KUNIT_CASE(equal_access_rows_are_shared),

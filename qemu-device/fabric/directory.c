@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The fabric directory: who may use it, the lock and the numbers of a node,
- * its listening socket, and the sockets of the others.  Called by fabric.c.
+ * its listening socket, and the sockets of the others.  Called by fabric.c and
+ * dial.c.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -22,8 +23,7 @@
 /* "NUMBER PID\n", ten digits each: rewritten in one piece */
 #define LOCK_TEXT_SIZE  22
 
-static bool G_GNUC_PRINTF(3, 4)
-fail(GError **error, int code, const char *format, ...)
+bool fabric_fail(GError **error, int code, const char *format, ...)
 {
     va_list args;
 
@@ -40,24 +40,24 @@ bool fabric_dir_open(Fabric *f, GError **error)
     struct stat st;
 
     if (mkdir(f->dir, 0700) < 0 && errno != EEXIST) {
-        return fail(error, FABRIC_ERROR_SYSTEM,
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
                     "cannot create fabric directory '%s': %s", f->dir,
                     g_strerror(errno));
     }
     f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->dir_fd < 0 || fstat(f->dir_fd, &st) < 0) {
-        return fail(error, FABRIC_ERROR_SYSTEM,
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
                     "cannot open fabric directory '%s': %s", f->dir,
                     g_strerror(errno));
     }
     if (st.st_uid != geteuid()) {
-        return fail(error, FABRIC_ERROR_SYSTEM,
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
                     "fabric directory '%s' belongs to user %u, not to "
                     "user %u: choose a directory of your own",
                     f->dir, st.st_uid, geteuid());
     }
     if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-        return fail(error, FABRIC_ERROR_SYSTEM,
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
                     "fabric directory '%s' is writable by others "
                     "(mode %04o): run chmod 700 on it, or choose another one",
                     f->dir, st.st_mode & 07777);
@@ -101,7 +101,7 @@ static bool lock_busy(Fabric *f, GError **error)
     if (size < 0 || !lock_text_parse(text, size, &number, &pid)) {
         pid = 0;
     }
-    return fail(error, FABRIC_ERROR_BUSY,
+    return fabric_fail(error, FABRIC_ERROR_BUSY,
                 "node %u of fabric '%s' is already running "
                 "(process %u): choose another node id or end that process",
                 f->node, f->dir, pid);
@@ -119,19 +119,21 @@ bool fabric_dir_lock(Fabric *f, GError **error)
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                         0600);
     if (f->lock_fd < 0 || fstat(f->lock_fd, &st) < 0) {
-        return fail(error, FABRIC_ERROR_SYSTEM, "cannot open '%s/%s': %s",
-                    f->dir, name, g_strerror(errno));
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
+                           "cannot open '%s/%s': %s",
+                           f->dir, name, g_strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return fail(error, FABRIC_ERROR_SYSTEM,
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
                     "'%s/%s' is not a file: remove it", f->dir, name);
     }
     if (flock(f->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno == EWOULDBLOCK) {
             return lock_busy(f, error);
         }
-        return fail(error, FABRIC_ERROR_SYSTEM, "cannot lock '%s/%s': %s",
-                    f->dir, name, g_strerror(errno));
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
+                           "cannot lock '%s/%s': %s",
+                           f->dir, name, g_strerror(errno));
     }
 
     size = pread(f->lock_fd, text, sizeof(text), 0);
@@ -141,27 +143,45 @@ bool fabric_dir_lock(Fabric *f, GError **error)
         /* Greater than any number that was reached by counting. */
         f->number = time(NULL);
         if (ftruncate(f->lock_fd, 0) < 0) {
-            return fail(error, FABRIC_ERROR_SYSTEM, "cannot write '%s/%s': %s",
-                        f->dir, name, g_strerror(errno));
+            return fabric_fail(error, FABRIC_ERROR_SYSTEM,
+                               "cannot write '%s/%s': %s",
+                               f->dir, name, g_strerror(errno));
         }
         fabric_report(f, "'%s/%s' held no valid number; incarnations go on "
                       "from %u", f->dir, name, f->number);
     }
+    f->reserved = f->number;
     return true;
 }
 
-uint32_t fabric_dir_number(Fabric *f)
+static uint32_t number_after(uint32_t number)
+{
+    return number == UINT32_MAX ? 1 : number + 1;
+}
+
+/* Several at once, so that a guest does not make us write for each number. */
+static void numbers_reserve(Fabric *f)
 {
     char text[LOCK_TEXT_SIZE + 1];
 
-    f->number = f->number == UINT32_MAX ? 1 : f->number + 1;
-    g_snprintf(text, sizeof(text), "%010u %010u\n", f->number,
+    for (unsigned i = 0; i < FABRIC_NUMBERS; i++) {
+        f->reserved = number_after(f->reserved);
+    }
+    g_snprintf(text, sizeof(text), "%010u %010u\n", f->reserved,
                (unsigned)getpid());
     if (pwrite(f->lock_fd, text, LOCK_TEXT_SIZE, 0) != LOCK_TEXT_SIZE) {
         fabric_report(f, "cannot write '%s/%u.lock': %s; after a restart "
                       "peers may take this node for an older one",
                       f->dir, f->node, g_strerror(errno));
     }
+}
+
+uint32_t fabric_dir_number(Fabric *f)
+{
+    if (f->number == f->reserved) {
+        numbers_reserve(f);
+    }
+    f->number = number_after(f->number);
     return f->number;
 }
 
@@ -191,52 +211,35 @@ static void socket_unlink(const Fabric *f)
 bool fabric_dir_listen(Fabric *f, GError **error)
 {
     struct sockaddr_un addr;
-    int fd = socket_new();
 
     /* We hold the lock: whatever is there belongs to a dead node. */
     socket_unlink(f);
     socket_address(f, f->node, &addr);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-        listen(fd, SOMAXCONN) < 0) {
-        fail(error, FABRIC_ERROR_SYSTEM, "cannot listen on '%s/%u.sock': %s",
-             f->dir, f->node, g_strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
-        return false;
+    f->listen_fd = socket_new();
+    if (f->listen_fd < 0 ||
+        bind(f->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+        listen(f->listen_fd, SOMAXCONN) < 0) {
+        return fabric_fail(error, FABRIC_ERROR_SYSTEM,
+                           "cannot listen on '%s/%u.sock': %s", f->dir,
+                           f->node, g_strerror(errno));
     }
-    f->listen_fd = fd;
-    f->listen_events = G_IO_IN;
-    f->listen_tag = g_source_add_unix_fd(f->source, fd, G_IO_IN);
     return true;
 }
 
-static void dial(Fabric *f, unsigned node)
+int fabric_dir_connect(const Fabric *f, unsigned node)
 {
     struct sockaddr_un addr;
     int fd = socket_new();
-    FabricLink *link;
+    int error;
 
-    f->redial[node] = false;
     socket_address(f, node, &addr);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
-        link = fabric_link_new(f, fd, LINK_DIALLED, node);
-        if (link) {
-            fabric_say_hello(link);
-        }
-        return;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
+        return fd;
     }
-    if (errno == EAGAIN) {
-        /* Its listen queue is full. */
-        f->redial[node] = true;
-        fabric_retry(f);
-    } else if (errno != ECONNREFUSED && errno != ENOENT) {
-        fabric_report(f, "cannot reach node %u at '%s/%u.sock': %s", node,
-                      f->dir, node, g_strerror(errno));
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 /* 0 if this is not the name of a socket of a node. */
@@ -256,11 +259,12 @@ static unsigned socket_node(const char *name)
     return strcmp(name, expected) == 0 ? node : 0;
 }
 
-void fabric_dir_scan(Fabric *f)
+unsigned fabric_dir_list(Fabric *f, bool *present)
 {
     int fd = openat(f->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
+    unsigned n = 0;
 
     if (!dir) {
         fabric_report(f, "cannot read '%s': %s; no other node was dialled",
@@ -268,84 +272,18 @@ void fabric_dir_scan(Fabric *f)
         if (fd >= 0) {
             close(fd);
         }
-        return;
+        return 0;
     }
     while ((entry = readdir(dir))) {
         unsigned node = socket_node(entry->d_name);
 
         if (node != 0 && node != f->node) {
-            dial(f, node);
+            present[node] = true;
+            n++;
         }
     }
     closedir(dir);
-}
-
-void fabric_dir_redial(Fabric *f)
-{
-    for (unsigned node = 1; node <= FABRIC_NODE_MAX; node++) {
-        if (f->redial[node]) {
-            if (f->peers[node]) {
-                f->redial[node] = false;
-            } else {
-                dial(f, node);
-            }
-        }
-    }
-}
-
-static unsigned count_strangers(const Fabric *f)
-{
-    unsigned strangers = 0;
-
-    for (unsigned i = 0; i < f->links->len; i++) {
-        const FabricLink *link = g_ptr_array_index(f->links, i);
-
-        strangers += link->state == LINK_ACCEPTED;
-    }
-    return strangers;
-}
-
-static void accept_shortage(Fabric *f)
-{
-    if (!f->accept_short) {
-        fabric_report(f, "cannot accept a connection yet: %s",
-                      g_strerror(errno));
-    }
-    f->accept_short = true;
-    fabric_retry(f);
-}
-
-void fabric_dir_accept(Fabric *f)
-{
-    unsigned strangers = count_strangers(f);
-
-    while (strangers < FABRIC_STRANGERS_MAX) {
-        int fd =
-            accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-        if (fd >= 0) {
-            f->accept_short = false;
-            strangers += fabric_link_new(f, fd, LINK_ACCEPTED, 0) != NULL;
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-                   errno == ENOMEM) {
-            accept_shortage(f);
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            f->accept_short = false;
-            return;
-        }
-    }
-}
-
-void fabric_dir_arm(Fabric *f)
-{
-    bool full = count_strangers(f) >= FABRIC_STRANGERS_MAX;
-    GIOCondition events = full || f->accept_short ? 0 : G_IO_IN;
-
-    if (events != f->listen_events) {
-        f->listen_events = events;
-        g_source_modify_unix_fd(f->source, f->listen_tag, events);
-    }
+    return n;
 }
 
 void fabric_dir_close(Fabric *f)

@@ -16,9 +16,8 @@
 #define INBOUND_WRITE   2u
 
 typedef struct InboundPage {
-    int fd;             /* of the peer's RAM */
-    uint64_t fd_offset; /* of the 4 KiB page in it */
-    uint8_t *host;      /* the same page, mapped in this process */
+    uint8_t *host;          /* the 4 KiB page, mapped in this process */
+    const FabricRam *ram;   /* the range that it belongs to */
 } InboundPage;
 
 typedef enum {
@@ -28,9 +27,16 @@ typedef enum {
 } InboundResult;
 
 /*
- * inbound_translate: may @node use SCI page @sci_page of @peer, under @key, in
- * the ways @want (INBOUND_READ | INBOUND_WRITE)?  Fills @out if INBOUND_OK.
+ * inbound_walk: may @node use the @n SCI pages of @peer from @first on, under
+ * @key, in the ways @want (INBOUND_READ | INBOUND_WRITE)?  INBOUND_OK if all of
+ * them, and @out holds them in their order.  Else the answer for the first one
+ * that may not be used; @out holds those before it, and nothing from it on.
  */
+InboundResult inbound_walk(const FabricPeer *peer, unsigned node,
+                           uint64_t first, unsigned n, uint32_t key,
+                           unsigned want, InboundPage *out);
+
+/* The same for one page. */
 InboundResult inbound_translate(const FabricPeer *peer, unsigned node,
                                 uint64_t sci_page, uint32_t key, unsigned want,
                                 InboundPage *out);

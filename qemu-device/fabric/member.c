@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is a peer: the choice between two connections to one node, the beginning
- * and the end of a peer, links that are over.  Called by request.c and
- * fabric.c; calls the device through FabricOps.
+ * Who is a peer: the choice between the connections to one node, the beginning
+ * and the end of a peer, connections that are over.  Called by message.c and
+ * turn.c; calls the device by FabricOps.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -10,200 +10,227 @@
 
 #include "internal.h"
 
-static void unpark(Fabric *f, unsigned node);
-
-void fabric_peer_begin(FabricLink *link)
+static FabricNode *node_of(const FabricConnection *conn)
 {
-    Fabric *f = link->fabric;
+    return &conn->fabric->nodes[conn->node];
+}
 
-    link->state = LINK_PEER;
-    f->peers[link->node] = link;
-    /* Our HELLO is out: see link_answered() of the other side. */
+/* Those whose turn has come because another one has begun or ended. */
+static void unpark(Fabric *f, unsigned node)
+{
+    GList *l = f->nodes[node].connections.head;
+
+    for (; l; l = l->next) {
+        FabricConnection *conn = l->data;
+
+        if (conn->state == CONNECTION_PARKED &&
+            fabric_connection_alive(conn)) {
+            fabric_admit(conn);
+        }
+    }
+}
+
+void fabric_peer_begin(FabricConnection *conn)
+{
+    Fabric *f = conn->fabric;
+    FabricNode *node = node_of(conn);
+
+    fabric_connection_set_state(conn, CONNECTION_PEER);
+    conn->began = g_get_monotonic_time();
+    node->peer = conn;
+    if (node->session != conn->session) {
+        /* Another process: what its predecessor did is forgotten. */
+        node->session = conn->session;
+        node->redial_wait = 0;
+    }
+    /* Our HELLO is out: see news_concern() of the other side. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    fabric_port_begin(link);
-    f->ops->peer_present(f->opaque, &link->peer);
-    if (link->told != f->self.incarnation) {
-        FabricMessage msg = {
-            .type = FABRIC_STATE,
-            .state.incarnation = f->self.incarnation,
-        };
-
-        fabric_link_request(link, &msg, false);
-    }
-    fabric_port_tell(link);
-    unpark(f, link->node);
+    fabric_port_begin(conn);
+    f->ops->peer_present(f->opaque, &conn->peer);
+    fabric_news_tell(conn);
+    unpark(f, conn->node);
 }
 
-/* The end of a link as a peer; its connection may have to stay open a while. */
-static void peer_end(FabricLink *link)
+/* Another connection of that node that is its peer's, or was a moment ago. */
+static FabricConnection *find_rival(const FabricConnection *conn)
 {
-    Fabric *f = link->fabric;
-    bool peer = link->state == LINK_PEER;
+    for (GList *l = node_of(conn)->connections.head; l; l = l->next) {
+        FabricConnection *other = l->data;
 
-    link->linger = link->ours && (peer || link->state == LINK_DIALLED);
-    link->owes = fabric_link_owes(link);
-    link->state = LINK_LEAVING;
-    link->deadline = 0;
-    g_queue_clear_full(&link->out, g_free);
-    if (peer) {
-        f->peers[link->node] = NULL;
-        f->ops->peer_gone(f->opaque, &link->peer);
-    }
-    fabric_peer_fini(&link->peer);
-}
-
-/* Another link of that node that is, or is about to be, its peer's. */
-static FabricLink *find_rival(const FabricLink *link)
-{
-    GPtrArray *links = link->fabric->links;
-
-    for (unsigned i = 0; i < links->len; i++) {
-        FabricLink *other = g_ptr_array_index(links, i);
-
-        if (other != link && other->node == link->node &&
-            (other->state == LINK_PEER || other->state == LINK_ANSWERING)) {
+        if (other != conn && (other->state == CONNECTION_PEER ||
+                              other->state == CONNECTION_ANSWERING ||
+                              other->state == CONNECTION_GOING)) {
             return other;
         }
     }
     return NULL;
 }
 
-/* Whether our own dial to the node of @link may still be answered. */
-static bool dial_pending(const FabricLink *link)
+/* Whether our own dial to the node of @conn may still be answered. */
+static bool dial_pending(const FabricConnection *conn)
 {
-    GPtrArray *links = link->fabric->links;
+    for (GList *l = node_of(conn)->connections.head; l; l = l->next) {
+        FabricConnection *other = l->data;
 
-    for (unsigned i = 0; i < links->len; i++) {
-        FabricLink *other = g_ptr_array_index(links, i);
-
-        if (other->state == LINK_DIALLED && other->node == link->node &&
-            fabric_link_alive(other)) {
-            if (other->pid == link->pid) {
+        if (other->state == CONNECTION_DIALLED &&
+            fabric_connection_alive(other)) {
+            if (other->pid == conn->pid) {
                 return true;
             }
             /* What we dialled is not the process that holds the lock. */
-            fabric_link_end(other);
+            fabric_connection_end(other);
         }
     }
     return false;
 }
 
 /* Who dials again has given up what it dialled before: one of them may wait. */
-static void park(FabricLink *link)
+static void park(FabricConnection *conn)
 {
-    GPtrArray *links = link->fabric->links;
+    for (GList *l = node_of(conn)->connections.head; l; l = l->next) {
+        FabricConnection *other = l->data;
 
-    for (unsigned i = 0; i < links->len; i++) {
-        FabricLink *other = g_ptr_array_index(links, i);
-
-        if (other != link && other->state == LINK_PARKED &&
-            other->node == link->node && fabric_link_alive(other)) {
-            fabric_link_end(other);
+        if (other != conn && other->state == CONNECTION_PARKED &&
+            other->dialled == conn->dialled &&
+            fabric_connection_alive(other)) {
+            fabric_connection_end(other);
         }
     }
-    link->state = LINK_PARKED;
+    fabric_connection_set_state(conn, CONNECTION_PARKED);
 }
 
-/* Decides what becomes of a link that has said hello. */
-void fabric_link_admit(FabricLink *link)
+/* Says hello; a peer once that is out. */
+static void answer(FabricConnection *conn)
 {
-    Fabric *f = link->fabric;
-    FabricLink *rival = find_rival(link);
+    fabric_connection_set_state(conn, CONNECTION_ANSWERING);
+    fabric_news_hello(conn);
+    if (g_queue_is_empty(&conn->out) && fabric_connection_alive(conn)) {
+        fabric_peer_begin(conn);
+    }
+}
 
-    if (rival) {
-        if (fabric_link_alive(rival) && !fabric_link_at_end(rival) &&
-            !fabric_newer(link->session, rival->session)) {
-            fabric_link_end(link);
-            return;
-        }
+/* Whether @rival, which came first, is a living connection to that process. */
+static bool rival_stays(const FabricConnection *conn,
+                        const FabricConnection *rival)
+{
+    return fabric_connection_alive(rival) && !fabric_packet_at_end(rival) &&
+           !fabric_newer(conn->session, rival->session);
+}
+
+void fabric_admit(FabricConnection *conn)
+{
+    FabricConnection *rival = find_rival(conn);
+
+    if (rival && rival_stays(conn, rival)) {
+        fabric_connection_end(conn);
+    } else if (rival) {
+        /* One that is being dropped may map our memory until it closes. */
         if (!rival->fault) {
-            fabric_link_end(rival);
+            fabric_connection_end(rival);
         }
-        peer_end(rival);
-    }
-    if (link->state == LINK_DIALLED) {
-        fabric_peer_begin(link);
-    } else if (f->node > link->node && dial_pending(link)) {
-        park(link);
+        park(conn);
+    } else if (conn->dialled) {
+        fabric_peer_begin(conn);
+    } else if (conn->fabric->node > conn->node && dial_pending(conn)) {
+        park(conn);
     } else {
-        link->state = LINK_ANSWERING;
-        fabric_say_hello(link);
-        if (g_queue_is_empty(&link->out) && fabric_link_alive(link)) {
-            fabric_peer_begin(link);
-        }
+        answer(conn);
     }
 }
 
-/* Our dial to @node has come to an end: those that waited for that go on. */
-static void unpark(Fabric *f, unsigned node)
+static void report_fault(const FabricConnection *conn)
 {
-    for (unsigned i = 0; i < f->links->len; i++) {
-        FabricLink *link = g_ptr_array_index(f->links, i);
+    if (conn->fault) {
+        char *name = fabric_connection_name(conn);
 
-        if (link->state == LINK_PARKED && link->node == node &&
-            fabric_link_alive(link)) {
-            fabric_link_admit(link);
-        }
-    }
-}
-
-/* Makes room for one more link that waits for the other side to close it. */
-static void limit_leaving(Fabric *f)
-{
-    FabricLink *oldest = NULL;
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < f->links->len; i++) {
-        FabricLink *link = g_ptr_array_index(f->links, i);
-
-        if (link->state == LINK_LEAVING && fabric_link_alive(link)) {
-            oldest = oldest ? oldest : link;
-            n++;
-        }
-    }
-    if (n >= FABRIC_LEAVING_MAX) {
-        fabric_link_end(oldest);
-    }
-}
-
-/* True if it is over; false if it stays until the other side closes it. */
-static bool link_finish(Fabric *f, FabricLink *link)
-{
-    if (link->fault) {
-        char *name = fabric_link_name(link);
-
-        fabric_report(f, "%s was dropped: %s", name, link->fault);
+        fabric_report(conn->fabric, "%s was dropped: %s", name, conn->fault);
         g_free(name);
     }
-    if (link->state != LINK_LEAVING) {
-        peer_end(link);
-    }
-    if (link->ended || !link->linger) {
-        return true;
-    }
-    limit_leaving(f);
-    g_clear_pointer(&link->fault, g_free);
-    /* The other side reads the end, unmaps all that is ours, and closes. */
-    shutdown(link->fd, SHUT_WR);
-    return false;
 }
 
-void fabric_reap(Fabric *f)
+/* A peer that was one for long starts anew with the intervals of redialling. */
+static void note_loss(FabricConnection *conn, bool peer)
 {
-    for (unsigned i = 0; i < f->links->len; ) {
-        FabricLink *link = g_ptr_array_index(f->links, i);
-        unsigned node = link->node;
+    const int64_t steady = FABRIC_REDIAL_MAX * G_USEC_PER_SEC;
 
-        if (fabric_link_alive(link)) {
-            i++;
-            continue;
-        }
-        if (link_finish(f, link)) {
-            g_ptr_array_remove_index(f->links, i);
-            fabric_link_free(link);
-        }
-        unpark(f, node);
-        /* All of that may have ended other links. */
-        i = 0;
+    conn->lost = peer || conn->state == CONNECTION_DIALLED;
+    if (peer && g_get_monotonic_time() - conn->began >= steady) {
+        node_of(conn)->redial_wait = 0;
     }
+}
+
+/* Whatever it was, from here on it only comes to its end. */
+static void end_begin(FabricConnection *conn)
+{
+    bool peer = conn->state == CONNECTION_PEER;
+
+    report_fault(conn);
+    note_loss(conn, peer);
+    conn->linger = conn->ours && (peer || conn->dialled);
+    conn->lingers_owing = conn->linger && conn->owing;
+    conn->short_of_fds = conn->short_of_memory = false;
+    conn->again = AGAIN_NOTHING;
+    fabric_news_cut(conn);
+    fabric_packet_clear(conn);
+    fabric_line_forget(conn);
+    fabric_place_leave(&conn->in_retry);
+    fabric_connection_set_state(conn, CONNECTION_GOING);
+    if (peer) {
+        node_of(conn)->peer = NULL;
+        conn->again = AGAIN_GONE;
+    }
+}
+
+/* False if the device must be asked again. */
+static bool end_at_device(FabricConnection *conn)
+{
+    const Fabric *f = conn->fabric;
+
+    if (conn->again == AGAIN_GONE &&
+        !f->ops->peer_gone(f->opaque, &conn->peer)) {
+        fabric_connection_retry(conn);
+        return false;
+    }
+    conn->again = AGAIN_NOTHING;
+    fabric_peer_fini(&conn->peer);
+    return true;
+}
+
+/* It may map our memory until it closes its end, which this asks it to do. */
+static void leave(FabricConnection *conn)
+{
+    Fabric *f = conn->fabric;
+
+    if (g_queue_get_length(&f->leaving) >= FABRIC_LEAVING_MAX) {
+        fabric_connection_end(g_queue_peek_head(&f->leaving));
+    }
+    g_clear_pointer(&conn->fault, g_free);
+    fabric_connection_set_state(conn, CONNECTION_LEAVING);
+    fabric_place_enter(&conn->in_leaving, &f->leaving, conn);
+    shutdown(conn->fd, SHUT_WR);
+}
+
+void fabric_end(FabricConnection *conn)
+{
+    Fabric *f = conn->fabric;
+    unsigned node = conn->node;
+    bool lost;
+
+    if (conn->state != CONNECTION_GOING && conn->state != CONNECTION_LEAVING) {
+        end_begin(conn);
+    }
+    if (!end_at_device(conn)) {
+        return;
+    }
+    lost = conn->lost;
+    conn->lost = false;
+    if (conn->ended || !conn->linger) {
+        fabric_connection_free(conn);
+    } else {
+        leave(conn);
+    }
+    if (lost) {
+        fabric_redial_later(f, node);
+    }
+    unpark(f, node);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a node is to the others: control page, RAM and doorbell lines.  Checks
- * and maps what a HELLO brings, makes the same for the own node, and answers
- * the two questions the data path asks: where is this address, ring this line.
- * Called by request.c, member.c and the device.
+ * What a node is to the others: its control page and its RAM.  Checks and maps
+ * what a HELLO brings, makes the same for the own node, and tells the data path
+ * where an address is.  Called by message.c, member.c and the device.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -49,24 +48,27 @@ static char *file_fault(int fd, uint64_t size, const char *what)
     return NULL;
 }
 
-static char *ram_map(FabricRam *ram, unsigned index)
+static char *ram_map(FabricRam *ram, int fd, unsigned index)
 {
     char what[32];
     char *fault;
     void *host;
 
     g_snprintf(what, sizeof(what), "the file of RAM range %u", index);
-    fault = file_fault(ram->fd, ram->fd_offset + ram->size, what);
+    fault = file_fault(fd, ram->fd_offset + ram->size, what);
     if (fault) {
         return fault;
     }
-    host = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd,
+    host = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
                 ram->fd_offset);
     if (host == MAP_FAILED) {
         return g_strdup_printf("%s cannot be mapped: %s", what,
                                g_strerror(errno));
     }
+    /* A core dump must not hold the memory of all nodes. */
+    madvise(host, ram->size, MADV_DONTDUMP);
     ram->host = host;
+    ram->fd = fd;
     return NULL;
 }
 
@@ -75,30 +77,10 @@ static void ram_unmap(FabricPeer *peer)
     for (unsigned i = 0; i < peer->n_ram; i++) {
         if (peer->ram[i].host) {
             munmap(peer->ram[i].host, peer->ram[i].size);
+            close(peer->ram[i].fd);
             peer->ram[i].host = NULL;
         }
     }
-}
-
-static char *line_fault(int fd, unsigned index)
-{
-    char path[32], target[32];
-    ssize_t size;
-    int flags;
-
-    g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    size = readlink(path, target, sizeof(target) - 1);
-    target[size < 0 ? 0 : size] = '\0';
-    if (strcmp(target, "anon_inode:[eventfd]") != 0) {
-        return g_strdup_printf("doorbell line %u is not an eventfd", index);
-    }
-    /* A full counter must not stop the one who rings. */
-    flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || !(flags & O_NONBLOCK)) {
-        return g_strdup_printf("doorbell line %u is an eventfd that blocks",
-                               index);
-    }
-    return NULL;
 }
 
 static char *page_map(int fd, const FabricPage **page)
@@ -125,33 +107,20 @@ static char *page_map(int fd, const FabricPage **page)
 char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
                        FabricFds *fds)
 {
-    unsigned next = 1;
     char *fault;
 
-    *peer = (FabricPeer) {
-        .node = hello->node,
-        .incarnation = hello->incarnation,
-        .n_ram = hello->n_ram,
-        .n_lines = hello->n_lines,
-    };
-    /* All descriptors change hands before the first check can fail. */
-    for (unsigned i = 0; i < peer->n_ram; i++) {
-        peer->ram[i] = hello->ram[i];
-        peer->ram[i].fd = fds->fd[next++];
-    }
-    for (unsigned i = 0; i < peer->n_lines; i++) {
-        peer->lines[i] = fds->fd[next++];
-    }
-    fds->n = 1;
-
+    peer->node = hello->node;
+    peer->incarnation = hello->incarnation;
+    peer->n_lines = hello->n_lines;
+    peer->n_ram = hello->n_ram;
+    memcpy(peer->ram, hello->ram, sizeof(peer->ram));
     fault = page_map(fds->fd[0], &peer->page);
     for (unsigned i = 0; !fault && i < peer->n_ram; i++) {
-        fault = ram_map(&peer->ram[i], i);
+        fault = ram_map(&peer->ram[i], fds->fd[1 + i], i);
+        if (!fault) {
+            fds->fd[1 + i] = -1;
+        }
     }
-    for (unsigned i = 0; !fault && i < peer->n_lines; i++) {
-        fault = line_fault(peer->lines[i], i);
-    }
-    fabric_fds_close(fds);
     if (fault) {
         fabric_peer_fini(peer);
     }
@@ -161,16 +130,11 @@ char *fabric_peer_init(FabricPeer *peer, const FabricHello *hello,
 void fabric_peer_fini(FabricPeer *peer)
 {
     ram_unmap(peer);
-    for (unsigned i = 0; i < peer->n_ram; i++) {
-        close(peer->ram[i].fd);
-    }
-    for (unsigned i = 0; i < peer->n_lines; i++) {
-        close(peer->lines[i]);
-    }
+    peer->n_ram = 0;
     if (peer->page) {
         munmap((void *)peer->page, FABRIC_PAGE_SIZE);
+        peer->page = NULL;
     }
-    *peer = (FabricPeer) { 0 };
 }
 
 static bool self_page(Fabric *f, GError **error)
@@ -200,44 +164,47 @@ static bool self_page(Fabric *f, GError **error)
     return true;
 }
 
-/* Descriptors of our own: the memory may be unplugged, and its number reused. */
+/* Descriptors of our own: memory may be unplugged, and its number reused. */
 static char *self_ram(Fabric *f, const FabricConfig *config)
 {
-    while (f->self.n_ram < config->n_ram) {
-        FabricRam *ram = &f->self.ram[f->self.n_ram];
+    char *fault = NULL;
 
-        *ram = config->ram[f->self.n_ram];
-        ram->host = NULL;
-        ram->fd = fcntl(ram->fd, F_DUPFD_CLOEXEC, 0);
-        if (ram->fd < 0) {
-            return g_strdup_printf("the file of RAM range %u: %s",
-                                   f->self.n_ram, g_strerror(errno));
+    for (unsigned i = 0; !fault && i < config->n_ram; i++) {
+        int fd = fcntl(config->ram[i].fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0) {
+            return g_strdup_printf("the file of RAM range %u: %s", i,
+                                   g_strerror(errno));
         }
+        f->self.ram[i] = config->ram[i];
+        f->self.ram[i].host = NULL;
         f->self.n_ram++;
+        fault = ram_map(&f->self.ram[i], fd, i);
+        if (fault) {
+            close(fd);
+        }
     }
-    return NULL;
+    return fault;
+}
+
+static char *self_fault(const FabricConfig *config)
+{
+    if (config->n_lines < 1 || config->n_lines > FABRIC_LINES_MAX) {
+        return g_strdup_printf("%u doorbell lines, not 1..%u", config->n_lines,
+                               FABRIC_LINES_MAX);
+    }
+    return fabric_ram_fault(config->ram, config->n_ram);
 }
 
 bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
 {
-    char *fault = fabric_ram_fault(config->ram, config->n_ram);
+    char *fault = self_fault(config);
 
-    if (!fault && (config->n_lines < 1 || config->n_lines > FABRIC_LINES_MAX)) {
-        fault = g_strdup_printf("%u doorbell lines, not 1..%u", config->n_lines,
-                                FABRIC_LINES_MAX);
-    }
     if (!fault) {
         f->self.node = config->node;
         f->self.linked = true;
         f->self.n_lines = config->n_lines;
-        memcpy(f->self.lines, config->lines, config->n_lines * sizeof(int));
         fault = self_ram(f, config);
-    }
-    for (unsigned i = 0; !fault && i < f->self.n_ram; i++) {
-        fault = ram_map(&f->self.ram[i], i);
-    }
-    for (unsigned i = 0; !fault && i < f->self.n_lines; i++) {
-        fault = line_fault(f->self.lines[i], i);
     }
     if (fault) {
         g_set_error_literal(error, FABRIC_ERROR, FABRIC_ERROR_ARGUMENT, fault);
@@ -250,9 +217,6 @@ bool fabric_self_init(Fabric *f, const FabricConfig *config, GError **error)
 void fabric_self_fini(Fabric *f)
 {
     ram_unmap(&f->self);
-    for (unsigned i = 0; i < f->self.n_ram; i++) {
-        close(f->self.ram[i].fd);
-    }
     if (f->page) {
         munmap(f->page, FABRIC_PAGE_SIZE);
     }
@@ -274,17 +238,9 @@ void *fabric_ram_host(const FabricPeer *peer, uint64_t guest, uint64_t len)
     return NULL;
 }
 
-bool fabric_ring(Fabric *f, unsigned node, unsigned line)
+void fabric_ram_gone(Fabric *f, unsigned index)
 {
-    const FabricPeer *peer = fabric_peer(f, node);
-    const uint64_t one = 1;
-
-    if (!peer || line >= peer->n_lines) {
-        return false;
-    }
-    /* EAGAIN: the counter is full, so the line is signalled already. */
-    while (write(peer->lines[line], &one, sizeof(one)) < 0 && errno == EINTR) {
-        continue;
-    }
-    return true;
+    g_return_if_fail(index < f->self.n_ram);
+    /* Pairs with the acquire in inbound_walk() of the peers. */
+    __atomic_fetch_or(&f->page->ram_gone, 1u << index, __ATOMIC_RELEASE);
 }

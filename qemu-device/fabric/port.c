@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ports: whether the link to a peer is up, which both ends decide.  Called by
- * request.c and member.c; calls the device through FabricOps.
+ * message.c, news.c, member.c and the device.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
@@ -12,86 +12,63 @@
  */
 #include "internal.h"
 
-static bool port_linked(const FabricLink *link)
+static bool port_linked(const FabricConnection *conn)
 {
-    return !link->fabric->closed[link->node] && !link->closed &&
-           !link->port_asked && !link->peer_closed;
+    const FabricNews *news = &conn->news;
+
+    return !conn->fabric->nodes[conn->node].closed && !news->closed &&
+           !news->flap && news->flight != FABRIC_PORT && !conn->peer_closed;
 }
 
-static void port_update(FabricLink *link)
+void fabric_port_begin(FabricConnection *conn)
 {
-    Fabric *f = link->fabric;
-    bool linked = port_linked(link);
-
-    if (link->peer.linked != linked) {
-        link->peer.linked = linked;
-        f->ops->peer_link(f->opaque, &link->peer);
-    }
+    conn->peer.linked = port_linked(conn);
 }
 
-bool fabric_port_cut(const FabricLink *link)
+void fabric_port_update(FabricConnection *conn)
 {
-    return link->peer_closed || (link->closed && !link->port_asked);
-}
+    bool linked = port_linked(conn);
 
-void fabric_port_begin(FabricLink *link)
-{
-    link->peer.linked = port_linked(link);
-}
-
-/* One at a time: a port that flaps fills no queue. */
-void fabric_port_tell(FabricLink *link)
-{
-    FabricMessage msg = {
-        .type = FABRIC_PORT,
-        .port.closed = link->fabric->closed[link->node],
-    };
-
-    if (link->port_asked || link->closed == msg.port.closed) {
+    if (conn->peer.linked == linked) {
         return;
     }
-    link->closed = msg.port.closed;
-    link->port_asked = true;
-    fabric_link_request(link, &msg, false);
-    link->port_seq = msg.seq;
+    conn->peer.linked = linked;
+    if (!linked) {
+        fabric_line_forget(conn);
+    }
+    fabric_call(conn, AGAIN_LINKED);
 }
 
-void fabric_port_heard(FabricLink *link, bool closed)
+void fabric_port_heard(FabricConnection *conn, bool closed)
 {
-    if (closed == link->peer_closed) {
-        fabric_link_fail(link, g_strdup_printf("PORT says %s twice",
-                                               closed ? "closed" : "open"));
+    if (closed == conn->peer_closed) {
+        fabric_connection_fail(conn, g_strdup_printf("PORT says %s twice",
+                                                     closed ? "closed"
+                                                            : "open"));
         return;
     }
-    link->peer_closed = closed;
+    conn->peer_closed = closed;
     if (closed) {
         /* It has unmapped everything: whatever it was asked is done. */
-        link->awaited = link->acked;
+        fabric_news_cut(conn);
     }
-    port_update(link);
-}
-
-void fabric_port_acknowledged(FabricLink *link)
-{
-    if (link->port_asked && link->acked == link->port_seq) {
-        link->port_asked = false;
-        fabric_port_tell(link);
-        port_update(link);
-    }
+    fabric_port_update(conn);
 }
 
 void fabric_set_port(Fabric *f, unsigned node, bool open)
 {
-    FabricLink *link;
+    FabricConnection *conn;
 
     g_return_if_fail(node >= 1 && node <= FABRIC_NODE_MAX && node != f->node);
-    f->closed[node] = !open;
-    link = f->peers[node];
-    if (!link) {
+    f->nodes[node].closed = !open;
+    conn = f->nodes[node].peer;
+    if (!conn) {
         return;
     }
     if (!open) {
-        link->peer.linked = false;
+        conn->news.flap |= !conn->news.closed;
+        conn->peer.linked = false;
+        fabric_line_forget(conn);
     }
-    fabric_port_tell(link);
+    fabric_news_tell(conn);
 }

@@ -2,7 +2,7 @@
 /*
  * Encodes and decodes the messages between nodes.  Decoding checks all that
  * can be said of a message without knowing what was sent before it; nothing
- * of a message that fails is used.  Called by link.c.
+ * of a message that fails is used.  Called by packet.c.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -23,6 +23,8 @@ static size_t fabric_wire_length(unsigned type)
         return sizeof(FabricWireHeader);
     case FABRIC_PORT:
         return sizeof(FabricWirePort);
+    case FABRIC_LINE:
+        return sizeof(FabricWireLine);
     default:
         return 0;
     }
@@ -43,6 +45,13 @@ static void fabric_hello_encode(const FabricHello *hello, FabricWireHello *wire)
     }
 }
 
+static void fabric_line_encode(const FabricMessage *msg, FabricWireLine *wire)
+{
+    wire->line = GUINT32_TO_LE(msg->line.line);
+    wire->open = GUINT32_TO_LE(msg->line.open);
+    wire->incarnation = GUINT32_TO_LE(msg->line.incarnation);
+}
+
 size_t fabric_wire_encode(const FabricMessage *msg, void *data)
 {
     union {
@@ -51,6 +60,7 @@ size_t fabric_wire_encode(const FabricMessage *msg, void *data)
         FabricWireState state;
         FabricWireInvalidate invalidate;
         FabricWirePort port;
+        FabricWireLine line;
     } wire = { 0 };
     size_t length = fabric_wire_length(msg->type);
 
@@ -72,6 +82,9 @@ size_t fabric_wire_encode(const FabricMessage *msg, void *data)
         break;
     case FABRIC_PORT:
         wire.port.closed = GUINT32_TO_LE(msg->port.closed);
+        break;
+    case FABRIC_LINE:
+        fabric_line_encode(msg, &wire.line);
         break;
     default:
         break;
@@ -115,33 +128,27 @@ char *fabric_ram_fault(const FabricRam *ram, unsigned n_ram)
     return NULL;
 }
 
-static char *fabric_hello_decode(const void *data, unsigned n_fds,
-                                 FabricHello *hello)
+/* The ranges beyond those that are counted must be zero. */
+static char *fabric_hello_ram(const FabricWireHello *wire, FabricHello *hello)
 {
     static const FabricWireRam none;
-    FabricWireHello wire;
-    char *fault;
 
-    memcpy(&wire, data, sizeof(wire));
-    memset(hello, 0, sizeof(*hello));
-    hello->node = GUINT32_FROM_LE(wire.node);
-    hello->session = GUINT32_FROM_LE(wire.session);
-    hello->incarnation = GUINT32_FROM_LE(wire.incarnation);
-    hello->n_lines = GUINT32_FROM_LE(wire.n_lines);
-    hello->n_ram = GUINT32_FROM_LE(wire.n_ram);
-    hello->closed = wire.closed != 0;
     for (unsigned i = 0; i < FABRIC_RAM_MAX; i++) {
         if (i >= hello->n_ram &&
-            memcmp(&wire.ram[i], &none, sizeof(none)) != 0) {
+            memcmp(&wire->ram[i], &none, sizeof(none)) != 0) {
             return g_strdup_printf("RAM range %u is not counted but not zero",
                                    i);
         }
-        hello->ram[i].guest_base = GUINT64_FROM_LE(wire.ram[i].guest_base);
-        hello->ram[i].size = GUINT64_FROM_LE(wire.ram[i].size);
-        hello->ram[i].fd_offset = GUINT64_FROM_LE(wire.ram[i].fd_offset);
+        hello->ram[i].guest_base = GUINT64_FROM_LE(wire->ram[i].guest_base);
+        hello->ram[i].size = GUINT64_FROM_LE(wire->ram[i].size);
+        hello->ram[i].fd_offset = GUINT64_FROM_LE(wire->ram[i].fd_offset);
         hello->ram[i].fd = -1;
     }
+    return NULL;
+}
 
+static char *fabric_hello_fault(const FabricHello *hello)
+{
     if (hello->node < 1 || hello->node > FABRIC_NODE_MAX) {
         return g_strdup_printf("node id %u, not 1..%u", hello->node,
                                FABRIC_NODE_MAX);
@@ -158,19 +165,32 @@ static char *fabric_hello_decode(const void *data, unsigned n_fds,
         return g_strdup_printf("%u doorbell lines, not 1..%u", hello->n_lines,
                                FABRIC_LINES_MAX);
     }
+    return fabric_ram_fault(hello->ram, hello->n_ram);
+}
+
+static char *fabric_hello_decode(const void *data, FabricMessage *msg)
+{
+    FabricHello *hello = &msg->hello;
+    FabricWireHello wire;
+    char *fault;
+
+    memcpy(&wire, data, sizeof(wire));
+    memset(hello, 0, sizeof(*hello));
+    hello->node = GUINT32_FROM_LE(wire.node);
+    hello->session = GUINT32_FROM_LE(wire.session);
+    hello->incarnation = GUINT32_FROM_LE(wire.incarnation);
+    hello->n_lines = GUINT32_FROM_LE(wire.n_lines);
+    hello->n_ram = GUINT32_FROM_LE(wire.n_ram);
+    hello->closed = wire.closed != 0;
+    if (msg->seq != 0) {
+        return g_strdup("HELLO with a sequence number");
+    }
     if (GUINT32_FROM_LE(wire.closed) > 1) {
         return g_strdup_printf("HELLO of a port in state %u",
                                GUINT32_FROM_LE(wire.closed));
     }
-    fault = fabric_ram_fault(hello->ram, hello->n_ram);
-    if (fault) {
-        return fault;
-    }
-    if (n_fds != fabric_hello_fds(hello)) {
-        return g_strdup_printf("%u descriptors instead of %u", n_fds,
-                               fabric_hello_fds(hello));
-    }
-    return NULL;
+    fault = fabric_hello_ram(&wire, hello);
+    return fault ? fault : fabric_hello_fault(hello);
 }
 
 static char *fabric_state_decode(const void *data, FabricMessage *msg)
@@ -215,6 +235,45 @@ static char *fabric_port_decode(const void *data, FabricMessage *msg)
     return NULL;
 }
 
+static char *fabric_line_decode(const void *data, FabricMessage *msg)
+{
+    FabricWireLine wire;
+    uint32_t line, open;
+
+    memcpy(&wire, data, sizeof(wire));
+    line = GUINT32_FROM_LE(wire.line);
+    open = GUINT32_FROM_LE(wire.open);
+    if (open > 1 || wire.reserved != 0) {
+        return g_strdup_printf("LINE in state %u, or its reserved field is "
+                               "not 0", open);
+    }
+    if (line >= FABRIC_LINES_MAX || wire.incarnation == 0) {
+        return g_strdup_printf("LINE of line %u, or for incarnation 0", line);
+    }
+    msg->line.line = line;
+    msg->line.open = open;
+    msg->line.incarnation = GUINT32_FROM_LE(wire.incarnation);
+    return NULL;
+}
+
+static char *fabric_body_decode(const void *data, FabricMessage *msg)
+{
+    switch (msg->type) {
+    case FABRIC_HELLO:
+        return fabric_hello_decode(data, msg);
+    case FABRIC_STATE:
+        return fabric_state_decode(data, msg);
+    case FABRIC_INVALIDATE:
+        return fabric_invalidate_decode(data, msg);
+    case FABRIC_PORT:
+        return fabric_port_decode(data, msg);
+    case FABRIC_LINE:
+        return fabric_line_decode(data, msg);
+    default:
+        return NULL;
+    }
+}
+
 bool fabric_wire_ours(const void *data, size_t size)
 {
     FabricWireHeader header;
@@ -232,6 +291,7 @@ char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds,
     FabricWireHeader header;
     size_t length;
     unsigned version;
+    char *fault;
 
     if (!fabric_wire_ours(data, size)) {
         return g_strdup_printf("a packet of %zu bytes that is not of this "
@@ -255,23 +315,11 @@ char *fabric_wire_decode(const void *data, size_t size, unsigned n_fds,
                                "should be %zu", msg->type, size,
                                GUINT32_FROM_LE(header.length), length);
     }
-    if (msg->type != FABRIC_HELLO && n_fds != 0) {
-        return g_strdup_printf("message of type %u with %u descriptors",
-                               msg->type, n_fds);
+    fault = fabric_body_decode(data, msg);
+    if (!fault && n_fds != fabric_message_fds(msg)) {
+        fault = g_strdup_printf("message of type %u with %u descriptors "
+                                "instead of %u", msg->type, n_fds,
+                                fabric_message_fds(msg));
     }
-    switch (msg->type) {
-    case FABRIC_HELLO:
-        if (msg->seq != 0) {
-            return g_strdup("HELLO with a sequence number");
-        }
-        return fabric_hello_decode(data, n_fds, &msg->hello);
-    case FABRIC_STATE:
-        return fabric_state_decode(data, msg);
-    case FABRIC_INVALIDATE:
-        return fabric_invalidate_decode(data, msg);
-    case FABRIC_PORT:
-        return fabric_port_decode(data, msg);
-    default:
-        return NULL;
-    }
+    return fault;
 }

@@ -12,13 +12,14 @@
 #include "fabric.h"
 
 #define FABRIC_WIRE_MAGIC   0x46494353u /* "SCIF" */
-#define FABRIC_WIRE_VERSION 2
+#define FABRIC_WIRE_VERSION 3
 
 #define FABRIC_HELLO        1
 #define FABRIC_STATE        2
 #define FABRIC_INVALIDATE   3
 #define FABRIC_ACK          4
 #define FABRIC_PORT         5
+#define FABRIC_LINE         6
 
 /* SCI pages of a node: 48-bit offsets, pages of 4 KiB */
 #define FABRIC_SCI_PAGES    (UINT64_C(1) << 36)
@@ -69,6 +70,14 @@ typedef struct FabricWirePort {
     uint32_t reserved;
 } FabricWirePort;
 
+typedef struct FabricWireLine {
+    FabricWireHeader header;
+    uint32_t line;
+    uint32_t open;
+    uint32_t incarnation;
+    uint32_t reserved;
+} FabricWireLine;
+
 #define FABRIC_WIRE_MAX     sizeof(FabricWireHello)
 
 _Static_assert(sizeof(FabricWireHeader) == 16, "header is on the wire");
@@ -76,6 +85,7 @@ _Static_assert(sizeof(FabricWireHello) == 232, "HELLO is on the wire");
 _Static_assert(sizeof(FabricWireState) == 24, "STATE is on the wire");
 _Static_assert(sizeof(FabricWireInvalidate) == 32, "INVALIDATE is on the wire");
 _Static_assert(sizeof(FabricWirePort) == 24, "PORT is on the wire");
+_Static_assert(sizeof(FabricWireLine) == 32, "LINE is on the wire");
 _Static_assert(sizeof(FabricPage) == 40, "the control page is shared");
 
 typedef struct FabricHello {
@@ -103,6 +113,11 @@ typedef struct FabricMessage {
         struct {
             bool closed;
         } port;
+        struct {
+            unsigned line;          /* of the sender */
+            bool open;
+            uint32_t incarnation;   /* of the receiver */
+        } line;
     };
 } FabricMessage;
 
@@ -112,10 +127,17 @@ static inline bool fabric_newer(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-/* The descriptors that belong to a HELLO: control page, RAM, lines. */
-static inline unsigned fabric_hello_fds(const FabricHello *hello)
+/* How many descriptors belong to a message: control page and RAM; a line. */
+static inline unsigned fabric_message_fds(const FabricMessage *msg)
 {
-    return 1 + hello->n_ram + hello->n_lines;
+    switch (msg->type) {
+    case FABRIC_HELLO:
+        return 1 + msg->hello.n_ram;
+    case FABRIC_LINE:
+        return msg->line.open;
+    default:
+        return 0;
+    }
 }
 
 /* Writes at most FABRIC_WIRE_MAX bytes to @data; returns how many. */

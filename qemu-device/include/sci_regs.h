@@ -38,14 +38,13 @@ typedef uint16_t sci_le16;
 #define SCI_PCI_REVISION            0x01
 
 /* BARs */
-#define SCI_BAR_CSR                 0   /* registers, MSI-X table, ATT */
+#define SCI_BAR_CSR                 0   /* registers, MSI-X table */
 #define SCI_BAR_WINDOW              2   /* remote window, 64-bit prefetchable */
-#define SCI_BAR_STATUS              4   /* status pages, read-only RAM */
+#define SCI_BAR_MEMORY              4   /* memory of the adapter: status pages, ATT */
 
 #define SCI_CSR_SIZE                0x20000
 #define SCI_MSIX_TABLE              0x01000
 #define SCI_MSIX_PBA                0x02000
-#define SCI_ATT                     0x10000 /* SCI_ATT_ENTRIES x 16 bytes */
 
 /* Fabric-wide limits */
 #define SCI_NODE_MIN                1
@@ -63,11 +62,10 @@ typedef uint16_t sci_le16;
 #define SCI_REG_VERSION             0x000 /* RO  interface version */
 #define SCI_VERSION_MAJOR           0xffff0000u
 #define SCI_VERSION_MINOR           0x0000ffffu
-#define SCI_VERSION                 0x00010001u
+#define SCI_VERSION                 0x00020000u
 
 #define SCI_REG_FEATURES            0x004 /* RO  what this device can do */
 #define SCI_FEATURE_LOOPBACK        0x00000001u /* ATT entries may name the own node */
-#define SCI_FEATURE_READ_ONLY       0x00000002u /* read-only mappings count stray writes */
 
 #define SCI_REG_NODE_ID             0x008 /* RO  own node id, 1..255 */
 
@@ -84,11 +82,11 @@ typedef uint16_t sci_le16;
 #define SCI_REG_ERROR               0x014 /* RW1C  sticky, one bit per kind of illegal use */
 #define SCI_ERROR_REGISTER          0x00000001u /* access to no register, or of bad size */
 #define SCI_ERROR_NODE              0x00000002u /* doorbell to an absent node */
-#define SCI_ERROR_LINE              0x00000004u /* doorbell to an absent line */
+#define SCI_ERROR_LINE              0x00000004u /* doorbell to a line that is absent or not open to us */
 #define SCI_ERROR_ATT               0x00000008u /* bad commit range, or entry not mappable */
 #define SCI_ERROR_INBOUND           0x00000010u /* bad inbound or access table set-up */
 #define SCI_ERROR_INVAL             0x00000020u /* bad range, or start while busy */
-#define SCI_ERROR_WINDOW            0x00000040u /* access to an unmapped part of the window */
+#define SCI_ERROR_WINDOW            0x00000040u /* access that trapped and was not performed */
 #define SCI_ERROR_LINK              0x00000080u /* a transmission failed and was repeated */
 #define SCI_ERROR_ALL               0x000000ffu
 
@@ -110,7 +108,6 @@ typedef uint16_t sci_le16;
 #define SCI_DOORBELL_NODE           0xffff0000u
 #define SCI_DOORBELL_LINE           0x0000ffffu
 
-#define SCI_REG_ATT_EXPECT          0x048 /* RW  incarnation that committed entries' node must have */
 #define SCI_REG_ATT_COMMIT          0x04c /* WO  apply a range of ATT entries */
 #define SCI_COMMIT_FIRST            0xffff0000u
 #define SCI_COMMIT_COUNT            0x0000ffffu
@@ -134,6 +131,12 @@ typedef uint16_t sci_le16;
 #define SCI_REG_TRAP_WRITES_LO      0x090 /* RO  window writes that trapped since reset */
 #define SCI_REG_TRAP_WRITES_HI      0x094
 
+#define SCI_REG_LINE_OPEN           0x098 /* WO  let a node ring an own line */
+#define SCI_REG_LINE_CLOSE          0x09c /* WO  take that back */
+#define SCI_LINE_NODE               SCI_DOORBELL_NODE
+#define SCI_LINE_LINE               SCI_DOORBELL_LINE
+#define SCI_LINES_OPEN_MAX          1024 /* rights that a node gives at a time */
+
 #define SCI_REG_PEER_EVENT          0x100 /* RW1C  bitmap: slot of node n changed */
 #define SCI_PEER_EVENT_WORDS        8
 #define SCI_REG_END                 0x120
@@ -143,14 +146,21 @@ typedef uint16_t sci_le16;
 #define SCI_VECTOR_LINE(line)       ((line) + 1)
 #define SCI_VECTORS_MAX             (SCI_LINES_MAX + 1)
 
-/* ---- Address translation table, outbound (BAR0 + SCI_ATT) ---- */
-
+/* ---- Address translation table, outbound (memory at BAR4 + SCI_ATT) ----
+ *
+ * The guest fills entries without a trap; nothing happens before it commits them.
+ * The adapter reads each field once at a commit and keeps a copy.
+ */
+#define SCI_ATT                     0x20000
 #define SCI_ATT_ENTRIES             4096
 
 struct sci_att_entry {
     sci_le64 address;   /* SCI_ATT_NODE | SCI_ATT_OFFSET | flags */
     sci_le32 key;       /* must equal the key of each inbound entry it maps */
-    sci_le32 status;    /* SCI_ATT_PAGES is written by the guest, the rest read-only */
+    sci_le32 expect;    /* incarnation that the node must have */
+    sci_le32 pages;     /* SCI pages to map from the granule's start, 1.. */
+    sci_le32 status;    /* SCI_ATT_STATE, SCI_ATT_MAPPED; written by the adapter */
+    sci_le64 reserved;  /* ignored */
 };
 
 #define SCI_ATT_NODE                0xffff000000000000ull
@@ -161,19 +171,18 @@ struct sci_att_entry {
 #define SCI_ATT_TRAP                0x0000000000000008ull /* never map, always trap */
 #define SCI_ATT_RESERVED            0x0000000000000ff0ull
 
-#define SCI_ATT_PAGES               0x00000fffu /* SCI pages to map, less one; from the granule's start */
-#define SCI_ATT_STATE               0x0000f000u /* RO  enum below */
-#define SCI_ATT_MAPPED              0xffff0000u /* RO  pages mapped, saturating at 0xffff */
+#define SCI_ATT_STATE               0x0000000fu /* enum below */
+#define SCI_ATT_MAPPED              0xffff0000u /* pages mapped */
 
 /* SCI_ATT_STATE: what the last commit, or what came after it, made of the entry. */
 #define SCI_ATT_ST_IDLE             0   /* not valid, or not committed */
 #define SCI_ATT_ST_MAPPED           1   /* all pages mapped */
-#define SCI_ATT_ST_TRAP             2   /* valid, traps by request (SCI_ATT_TRAP) */
+#define SCI_ATT_ST_TRAP             2   /* valid, accesses trap and are performed one by one */
 #define SCI_ATT_ST_NO_NODE          3   /* node absent, down, or of another incarnation */
 #define SCI_ATT_ST_NO_PAGE          4   /* inbound entry absent, or key differs */
 #define SCI_ATT_ST_DENIED           5   /* the exporter's access row forbids it */
 #define SCI_ATT_ST_BAD              6   /* reserved bits set, or range beyond the granule */
-#define SCI_ATT_ST_NOSPC            7   /* the host ran out of mappings */
+#define SCI_ATT_ST_NOSPC            7   /* the host ran out of mappings, or of ranges that trap */
 #define SCI_ATT_ST_REVOKED          8   /* was mapped; the exporter took pages back */
 #define SCI_ATT_ST_PEER_LOST        9   /* was mapped; the peer or the link went away */
 
@@ -215,12 +224,13 @@ struct sci_access_row {
 #define SCI_DIR_ALIGN               8
 #define SCI_ACCESS_ALIGN            64
 
-/* ---- Status pages (BAR4) ----
+/* ---- Status pages (read-only memory at BAR4 + 0) ----
  *
  * Page 0 holds the adapter's state, pages 1..4 one 64-byte slot per node.
  * Mappable to user space: a barrier reads a slot without a system call.
  */
-#define SCI_STATUS_SIZE             0x8000
+#define SCI_MEMORY_SIZE             0x40000 /* bytes of BAR4 */
+#define SCI_STATUS_SIZE             0x8000  /* read-only part */
 #define SCI_STATUS_ADAPTER          0x0000
 #define SCI_STATUS_SLOTS            0x1000
 #define SCI_SLOT_SIZE               64
@@ -246,11 +256,13 @@ struct sci_peer_slot {
     sci_le32 lines;         /* doorbell lines of the peer */
     /*
      * Counts revocations that hit mapped pages of this node (invalidate, peer
-     * lost).  Raised before the pages are replaced: a store that did not reach
-     * the peer is followed by a read of the raised count.
+     * lost).  Raised after the status of all entries that are hit says so, and
+     * before their pages are replaced: a store that did not reach the peer is
+     * followed by a read of the raised count, and that by a read of the status.
      */
     sci_le32 revokes;
-    sci_le32 reserved[9];
+    sci_le32 open[SCI_LINES_MAX / 32];  /* bit n % 32 of word n / 32: we may ring line n */
+    sci_le32 reserved[5];
 };
 
 #define SCI_LINK_ABSENT             0   /* no such node in the fabric */
@@ -263,12 +275,13 @@ struct sci_peer_slot {
 #else
 #define SCI_ASSERT(cond) _Static_assert(cond, #cond)
 #endif
-SCI_ASSERT(sizeof(struct sci_att_entry) == 16);
+SCI_ASSERT(sizeof(struct sci_att_entry) == 32);
 SCI_ASSERT(sizeof(struct sci_inbound_entry) * SCI_LEAF_ENTRIES == SCI_LEAF_SIZE);
 SCI_ASSERT(sizeof(struct sci_access_row) == 64);
 SCI_ASSERT(sizeof(struct sci_peer_slot) == SCI_SLOT_SIZE);
 SCI_ASSERT(SCI_STATUS_SLOT(SCI_NODES) <= SCI_STATUS_SIZE);
 SCI_ASSERT(SCI_MSIX_TABLE + SCI_VECTORS_MAX * 16 <= SCI_MSIX_PBA);
-SCI_ASSERT(SCI_ATT + SCI_ATT_ENTRIES * sizeof(struct sci_att_entry) <= SCI_CSR_SIZE);
+SCI_ASSERT(SCI_STATUS_SIZE <= SCI_ATT);
+SCI_ASSERT(SCI_ATT + SCI_ATT_ENTRIES * sizeof(struct sci_att_entry) <= SCI_MEMORY_SIZE);
 
 #endif /* SCI_REGS_H */

@@ -293,6 +293,12 @@ class Node:
                 return self._all_others()
             return set(monitor.call("qom-get", path=path, property="links-down"))
 
+    def waits_for(self, adapter=0, timeout=30):
+        """Whom the machine waits for after a reset, with its vCPUs stopped; "": nobody."""
+        path = self._adapter_path(adapter)
+        with self.monitor(timeout) as monitor:
+            return monitor.call("qom-get", path=path, property="waits-for")
+
     def take_link(self, peer, up, adapter=0):
         """Take this node's end of the link to PEER (None: all nodes) up or down."""
         path = self._adapter_path(adapter)

@@ -38,6 +38,15 @@ def _down_here(node, adapter):
         return []
 
 
+def _held_by(node, options):
+    """Who still holds memory of a machine that was reset, and so keeps it from running."""
+    try:
+        return ", ".join(filter(None, (node.waits_for(k, timeout=2)
+                                       for k in range(options.adapters))))
+    except (ui.Failure, OSError):
+        return ""
+
+
 def _adapter(node, k, links):
     down = [peer for peer in _down_here(node, k) if peer in links]
     return {"name": f"sci{k}", "taken_down": down,
@@ -67,6 +76,9 @@ def describe(node):
     text |= {"pid": record["process"]["pid"], "visible": node.visible(),
              "kernel": options.kernel, "memory_mib": options.mib(), "cpus": options.cpus,
              "accel": options.accel, "qemu": options.qemu}
+    held_by = _held_by(node, options) if text["state"] in ("paused", "booting") else ""
+    if held_by:
+        text |= {"state": "held", "held_by": held_by}
     tables = _tables(node) if text["state"] == "up" else None
     if tables is None and text["state"] == "up":
         text["state"] = "does not answer"
@@ -89,6 +101,9 @@ def _line(node):
     if "pid" in node:
         where = "" if node["visible"] else " of another PID namespace"
         text += f", node id {node['node']}, pid {node['pid']}{where}, kernel {node['kernel']}"
+    if node["state"] == "held":
+        return (f"{text}; was reset, and waits until other nodes let go of its memory: "
+                f"{node['held_by']}")
     if node["state"] != "up":
         return text
     if not node["driver"]:

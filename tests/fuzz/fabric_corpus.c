@@ -63,7 +63,7 @@ static unsigned int type_of(const char *path)
 /* Variants of a message that no file holds are not tried. */
 static void every_message_is_in_the_corpus(gconstpointer data)
 {
-	unsigned int found[FABRIC_PORT + 1] = { 0 };
+	unsigned int found[FABRIC_LINE + 1] = { 0 };
 
 	for (char *const *path = data; *path; path++)
 		found[type_of(*path)]++;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""A node whose driver lies: what it writes into the message rings.
+"""A node whose driver lies: what it writes into the message rings, and whom it rings.
 
 The lies are written from outside, into the memory of the nodes' QEMU processes:
 into the ring at the victim that is the hostile node's to write, and into the
-hostile node's own memory, which the victim reads.
+hostile node's own memory, which the victim reads. The rings are made by a program
+that uses the hostile node's adapter beside its driver.
 """
 import contextlib
 import os
@@ -29,6 +30,9 @@ SIZES = (32, 32, 32, 64, 32, 32, 32, 24, 32)
 READY, TYPES = 5, 9
 SEED = int(os.environ.get("RSMLAB_SEED", 20261126))
 BATCHES = 40
+ROUNDS = 20         # of rings of all lines
+ERROR_LINE = 4      # SCI_ERROR_LINE
+OPEN_LINE = 5       # a line that no driver uses
 
 
 class Memory:
@@ -253,9 +257,60 @@ def any_message_is_survived(victim, hostile, other):
     _they_talk(victim, hostile)
 
 
+def _pending(node):
+    """Lines that were rung, but for that of the driver."""
+    return set(node.check("sciprobe", "pending").split()) - {"0"}
+
+
+def _line_errors(node):
+    """How often the driver found the kind LINE in the adapter's error register."""
+    status = node.check("cat", "/sys/kernel/debug/sci/sci0/status")
+    return int(re.search(r"^errors .* line (\d+)", status, re.M)[1])
+
+
+def _ring_all(node, peer, rounds=1):
+    """Rings of lines of PEER without a right, errors in its slot, kind of the last one."""
+    out = node.check("sciprobe", "ring", str(rounds), timeout=120)
+    found = re.search(rf"^node {peer.number} closed (\d+) errors (\d+) kind (\d+)$", out, re.M)
+    return tuple(map(int, found.groups()))
+
+
+def only_lines_that_are_open_can_be_rung(victim, hostile, other):
+    with Shell(victim) as v, Shell(hostile) as h:
+        v.publish(0, "400706")
+        h.load(0, victim.number, "400706")
+        h.publish(1, "400707")
+        v.load(1, hostile.number, "400707")
+        before = [_pending(node) for node in (victim, other)]
+        errors = _line_errors(hostile)
+        closed, counted, kind = _ring_all(hostile, victim, ROUNDS)
+        same((counted, kind), (closed, ERROR_LINE), "errors at the hostile node, and their kind")
+        wait_for(lambda: _line_errors(hostile) > errors, 10, "LINE in the error register")
+        same([_pending(node) for node in (victim, other)], before, "lines that were rung")
+        same(_broken(victim, hostile), False, "whether the rings end the connection")
+
+        # The session goes on: messages both ways, and the victim's span was a good one.
+        v.ok("set 1 0 7")
+        v.ok("close 1")
+        h.ok("post 0")
+        v.ok("wait 0 20000")
+        v.ok("post 1")
+        h.ok("wait 1 20000")
+        talk(v, h, 2, "400708")
+
+        # That the probe rings at all: with the right it does, and only that line.
+        victim.check("sciprobe", "open", str(hostile.number), str(OPEN_LINE))
+        wait_for(lambda: _ring_all(hostile, victim)[0] < closed // ROUNDS, 10, "an open line")
+        same(_pending(victim), before[0] | {str(OPEN_LINE)}, "lines rung with the right")
+        same(_pending(other), before[1], "lines of another node that were rung")
+        victim.check("sciprobe", "close", str(hostile.number), str(OPEN_LINE))
+        wait_for(lambda: _ring_all(hostile, victim)[0] == closed // ROUNDS, 10, "a closed line")
+
+
 if __name__ == "__main__":
     pairlib.main(both_ways(
         nonsense_stops_no_sender,
         violations_end_the_connection_and_nothing_else,
         a_ring_of_another_kind_is_left_alone,
-        any_message_is_survived, third=True), nodes=3)
+        any_message_is_survived,
+        only_lines_that_are_open_can_be_rung, third=True), nodes=3)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Prints figures, judges nothing: `measure.py copy`, `measure.py put`, `measure.py connect`.
+"""Prints figures, judges nothing: `measure.py copy|put|map|connect`.
 
 copy     time of a 64 KiB copy through the window over that of a local one
 put      time of put and get of several sizes over that of memcpy() in own memory
+map      time of connect, map and first touch of the 10th, 1000th and 3800th segment, over
+         that of a signal there and back, and over that of the 10th
 connect  time from the start of two nodes to the first successful connect
 """
 import sys
@@ -16,6 +18,8 @@ from lab import testlib
 
 COPY = 65536
 PUT_SIZES = [8, 64, 512, 4096, 65536, 1048576]
+MARKS = [10, 1000, 3800]
+NEAR = 16       # as in mapcost.c
 RUNS = 5
 
 
@@ -35,6 +39,17 @@ def put(lab):
                   flush=True)
 
 
+def map_segments(lab):
+    count = str(MARKS[-1] + NEAR)
+    for _ in range(RUNS):
+        with lab.node(1).spawn("mapcost", "export", "500000", count) as e:
+            e.expect("^ready$", 120)
+            print(lab.node(2).check("mapcost", "import", "1", "500000", *map(str, MARKS),
+                                    timeout=300).strip(), flush=True)
+            e.signal("TERM")
+            e.wait(120)
+
+
 def connect(lab, started):
     with Shell(lab.node(1)) as e, Shell(lab.node(2)) as i:
         e.publish(0, "400401")
@@ -43,7 +58,8 @@ def connect(lab, started):
 
 
 def main():
-    if sys.argv[1:] not in (["copy"], ["put"], ["connect"]):
+    figures = {"copy": copy, "put": put, "map": map_segments, "connect": connect}
+    if len(sys.argv) != 2 or sys.argv[1] not in figures:
         sys.exit(__doc__)
     lab = testlib.TestLab(2)
     started = time.monotonic()
@@ -53,7 +69,7 @@ def main():
             connect(lab, started)
         else:
             pairlib.paths_are_active(lab)
-            {"copy": copy, "put": put}[sys.argv[1]](lab)
+            figures[sys.argv[1]](lab)
     finally:
         lab.remove()
 

@@ -50,12 +50,15 @@ static void status_word_tells_pages_and_state(void)
 
 	sci_entry(n, 0, ME, 0, RW | SCI_ATT_VALID, SCI_KEY, 4);
 	sci_commit(n, 0, 1, sci_get(n, SCI_REG_INCARNATION));
-	g_assert_cmphex(sci_get(n, SCI_ATT + 12), ==, 4 << 16 | SCI_ATT_ST_MAPPED << 12 | 3);
-	/* State and count are not the guest's to write. */
-	sci_set(n, SCI_ATT + 12, 0xfffff001);
-	g_assert_cmphex(sci_get(n, SCI_ATT + 12), ==, 4 << 16 | SCI_ATT_ST_MAPPED << 12 | 1);
-	g_assert_cmphex(sci_get64(n, SCI_ATT + 8), ==,
-			(4ull << 16 | SCI_ATT_ST_MAPPED << 12 | 1) << 32 | SCI_KEY);
+	g_assert_cmphex(qtest_readl(n->qts, sci_att_field(n, 0, status)), ==,
+			4 << 16 | SCI_ATT_ST_MAPPED);
+	/* The guest can write there, but nothing comes of it. */
+	qtest_writel(n->qts, sci_att_field(n, 0, status), SCI_ATT_ST_IDLE);
+	sci_store(n, 3 * SCI_PAGE_SIZE, 9);
+	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + 3 * SCI_PAGE_SIZE), ==, 9);
+	sci_unexport(n, 0);
+	sci_invalidate(n, 0, 1);
+	g_assert_cmphex(qtest_readl(n->qts, sci_att_field(n, 0, status)), ==, SCI_ATT_ST_REVOKED);
 	sci_cleanup();
 }
 
@@ -72,7 +75,7 @@ static void writing_an_entry_needs_a_commit(void)
 	g_assert_cmpuint(sci_state(n, 0), ==, SCI_ATT_ST_IDLE);
 	sci_store(n, 0, 6);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 5);
-	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_WINDOW);
+	g_assert_cmphex(sci_errors(n), ==, 0);
 	sci_cleanup();
 }
 
@@ -92,6 +95,8 @@ static const struct verdict verdicts[] = {
 	{ "no right asked for", ME, 0, 0, SCI_KEY, 1, SCI_ATT_ST_BAD },
 	{ "reserved bit", ME, 0, RW | 0x10, SCI_KEY, 1, SCI_ATT_ST_BAD },
 	{ "reserved bits", ME, 0, RW | 0xff0, SCI_KEY, 1, SCI_ATT_ST_BAD },
+	{ "no page", ME, 0, RW, SCI_KEY, 0, SCI_ATT_ST_BAD },
+	{ "pages wrap", ME, 0, RW, SCI_KEY, UINT32_MAX, SCI_ATT_ST_BAD },
 	{ "beyond the granule", ME, 0, RW, SCI_KEY, 17, SCI_ATT_ST_BAD },
 	{ "far beyond the granule", ME, 0, RW, SCI_KEY, 4096, SCI_ATT_ST_BAD },
 	{ "beyond 48 bits", ME, (1ull << 36) - 1, RW, SCI_KEY, 2, SCI_ATT_ST_BAD },
@@ -120,6 +125,7 @@ static void commit_gives_the_right_verdict(void)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(verdicts); i++) {
 		const struct verdict *v = &verdicts[i];
 		bool good = v->state == SCI_ATT_ST_MAPPED || v->state == SCI_ATT_ST_TRAP;
+		bool traps = v->flags & SCI_ATT_TRAP || !(v->flags & SCI_ATT_READ);
 
 		g_test_message("%s", v->what);
 		sci_entry(n, i, v->node, v->page, v->flags | SCI_ATT_VALID, v->key, v->pages);
@@ -127,7 +133,7 @@ static void commit_gives_the_right_verdict(void)
 		g_assert_cmpuint(sci_state(n, i), ==, v->state);
 		g_assert_cmphex(sci_errors(n), ==, good ? 0 : SCI_ERROR_ATT);
 		if (!good)
-			g_assert_cmphex(sci_load(n, i * sci_granule(n)), ==, UINT64_MAX);
+			g_assert_cmphex(sci_load(n, i * sci_granule(n)), ==, traps ? UINT64_MAX : 0);
 		sci_errors(n);
 	}
 	/* All again, in one commit. */
@@ -161,7 +167,7 @@ static void closed_tables_give_no_page(void)
 	sci_cleanup();
 }
 
-static void unmapped_window_traps(void)
+static void a_window_that_no_entry_has_used_traps(void)
 {
 	struct sci_node *n = start_exporting(NULL);
 	uint64_t end = 256ull << 20;
@@ -181,34 +187,84 @@ static void unmapped_window_traps(void)
 	sci_cleanup();
 }
 
-static void page_behind_the_entry_traps(void)
+/* The first 16 MiB become memory with the first entry, then half of what there is. */
+static void the_window_becomes_memory_up_to_the_highest_entry(void)
+{
+	struct sci_node *n = start_exporting(NULL);
+	static const struct {
+		unsigned int entry;
+		uint64_t top;
+	} steps[] = { { 3, 16ull << 20 }, { 256, 32ull << 20 }, { 4095, 256ull << 20 } };
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(steps); i++) {
+		g_assert_cmpuint(sci_map(n, steps[i].entry, ME, 0, RW), ==, SCI_ATT_ST_MAPPED);
+		g_assert_cmphex(sci_load(n, steps[i].top - 16), ==, 0);
+		g_assert_cmphex(sci_errors(n), ==, 0);
+		if (steps[i].top < 256ull << 20)
+			g_assert_cmphex(sci_load(n, steps[i].top), ==, UINT64_MAX);
+		sci_errors(n);
+	}
+	/* It stays so whatever is unmapped, until a reset. */
+	sci_entry(n, 4095, 0, 0, 0, 0, 0);
+	sci_commit(n, 4095, 1, 0);
+	sci_store(n, (256ull << 20) - 8, 0x5c);
+	g_assert_cmphex(sci_load(n, (256ull << 20) - 8), ==, 0x5c);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_set(n, SCI_REG_CONTROL, SCI_CONTROL_RESET);
+	g_assert_cmphex(sci_load(n, (256ull << 20) - 8), ==, UINT64_MAX);
+	sci_enable(n);
+	sci_export(n, 0, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	g_assert_cmpuint(sci_map(n, 4095, ME, 0, RW), ==, SCI_ATT_ST_MAPPED);
+	g_assert_cmphex(sci_load(n, (256ull << 20) - 8), ==, 0);
+	sci_cleanup();
+}
+
+static void page_behind_the_entry_is_scratch(void)
 {
 	struct sci_node *n = start_exporting(NULL);
 
 	g_assert_cmpuint(sci_map(n, 0, ME, 0, RW), ==, SCI_ATT_ST_MAPPED);
 	sci_store(n, SCI_PAGE_SIZE - 8, 3);
+	sci_store(n, SCI_PAGE_SIZE, 4);
+	g_assert_cmphex(sci_load(n, SCI_PAGE_SIZE), ==, 4);
+	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + SCI_PAGE_SIZE), ==, 0);
 	g_assert_cmphex(sci_errors(n), ==, 0);
-	g_assert_cmphex(sci_load(n, SCI_PAGE_SIZE), ==, UINT64_MAX);
-	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_WINDOW);
-	/* Entry 0 names the node, so the error is the node's. */
-	g_assert_cmpuint(sci_slot_field(n, ME, errors), ==, 1);
 	sci_cleanup();
 }
 
-static void store_into_a_read_only_entry_is_counted(void)
+/* What was stored into nothing must not come up in another program's hands. */
+static void scratch_is_zero_where_pages_were_taken_back(void)
+{
+	struct sci_node *n = start_exporting(NULL);
+
+	for (unsigned int round = 0; round < 3; round++) {
+		g_assert_cmpuint(sci_map(n, 0, ME, 1, RW), ==, SCI_ATT_ST_MAPPED);
+		sci_unexport(n, 1);
+		sci_invalidate(n, 1, 1);
+		g_assert_cmphex(sci_load(n, 64), ==, 0);
+		sci_store(n, 64, 0x5ec2e7);
+		sci_export(n, 1, SCI_DATA_BASE + SCI_PAGE_SIZE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	}
+	sci_cleanup();
+}
+
+static void store_into_a_read_only_entry_changes_a_copy(void)
 {
 	struct sci_node *n = start_exporting(NULL);
 
 	sci_ram_store(n, SCI_DATA_BASE, 77);
 	g_assert_cmpuint(sci_map(n, 0, ME, 0, SCI_ATT_READ), ==, SCI_ATT_ST_MAPPED);
 	g_assert_cmphex(sci_load(n, 0), ==, 77);
-	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_READS_LO), ==, 0);
-	sci_store(n, 0, 78);
-	g_assert_cmphex(sci_load(n, 0), ==, 77);
-	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_WINDOW);
-	g_assert_cmpuint(sci_slot_field(n, ME, errors), ==, 1);
-	g_assert_cmpuint(sci_slot_field(n, ME, last_error), ==, SCI_ERROR_WINDOW);
-	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_WRITES_LO), ==, 1);
+	/* No snapshot: what the exporter stores is seen. */
+	sci_ram_store(n, SCI_DATA_BASE, 78);
+	g_assert_cmphex(sci_load(n, 0), ==, 78);
+	sci_store(n, 0, 79);
+	g_assert_cmphex(sci_load(n, 0), ==, 79);
+	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 78);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	/* A new commit shows the page again. */
+	g_assert_cmpuint(sci_map(n, 0, ME, 0, SCI_ATT_READ), ==, SCI_ATT_ST_MAPPED);
+	g_assert_cmphex(sci_load(n, 0), ==, 78);
 	sci_cleanup();
 }
 
@@ -216,7 +272,7 @@ static void write_only_entry_stores_and_does_not_load(void)
 {
 	struct sci_node *n = start_exporting(NULL);
 
-	g_assert_cmpuint(sci_map(n, 0, ME, 0, SCI_ATT_WRITE), ==, SCI_ATT_ST_MAPPED);
+	g_assert_cmpuint(sci_map(n, 0, ME, 0, SCI_ATT_WRITE), ==, SCI_ATT_ST_TRAP);
 	sci_store(n, 8, 0xabcd);
 	g_assert_cmphex(sci_errors(n), ==, 0);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + 8), ==, 0xabcd);
@@ -280,7 +336,7 @@ static void invalidation_revokes_what_it_touches(void)
 	g_assert_cmpuint(sci_slot_field(n, ME, revokes), ==, 1);
 	sci_store(n, 0, 9);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 0);
-	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_WINDOW);
+	g_assert_cmphex(sci_errors(n), ==, 0);
 	/* Final until the next commit. */
 	sci_export(n, 1, SCI_DATA_BASE + SCI_PAGE_SIZE, IN_RW, SCI_KEY, SCI_ROW_ALL);
 	sci_invalidate(n, 1, 1);
@@ -303,15 +359,15 @@ static void disable_loses_every_mapping(void)
 	sci_set(n, SCI_REG_CONTROL, 0);
 	for (unsigned int i = 0; i < 2; i++) {
 		g_assert_cmpuint(sci_state(n, i), ==, SCI_ATT_ST_PEER_LOST);
-		g_assert_cmphex(sci_load(n, i * sci_granule(n)), ==, UINT64_MAX);
+		g_assert_cmphex(sci_load(n, i * sci_granule(n)), ==, i ? UINT64_MAX : 0);
 	}
 	g_assert_cmphex(sci_get(n, SCI_REG_INT_CAUSE) & SCI_INT_INVAL, ==, SCI_INT_INVAL);
 	g_assert_cmpuint(sci_slot_field(n, ME, revokes), ==, 1);
 	sci_cleanup();
 }
 
-/* Every second entry: no run is longer than one. */
-static void more_runs_than_qemu_has_room_for_still_work(void)
+/* As many separate pieces as there can be: none of them traps. */
+static void every_second_entry_is_memory(void)
 {
 	struct sci_node *n = start_exporting(NULL);
 	uint32_t me = sci_get(n, SCI_REG_INCARNATION);
@@ -325,16 +381,39 @@ static void more_runs_than_qemu_has_room_for_still_work(void)
 		g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + i / 2 % 4 * SCI_PAGE_SIZE), ==, i);
 	}
 	g_assert_cmphex(sci_errors(n), ==, 0);
-	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_WRITES_LO), ==, SCI_ATT_ENTRIES / 2 - 1024);
-	/* All revoked at once, then one run again. */
+	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_WRITES_LO), ==, 0);
+	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_READS_LO), ==, 0);
+	/* All revoked at once. */
 	for (unsigned int i = 0; i < 4; i++)
 		sci_unexport(n, i);
 	sci_invalidate(n, 0, 4);
-	g_assert_cmphex(sci_load(n, 0), ==, UINT64_MAX);
-	sci_export(n, 0, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
-	g_assert_cmpuint(sci_map(n, SCI_ATT_ENTRIES - 1, ME, 0, RW), ==, SCI_ATT_ST_MAPPED);
-	sci_store(n, (SCI_ATT_ENTRIES - 1) * granule, 4711);
-	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 4711);
+	for (unsigned int i = 0; i < SCI_ATT_ENTRIES; i += 2)
+		g_assert_cmphex(sci_load(n, i * granule), ==, 0);
+	sci_cleanup();
+}
+
+/* Every second entry traps: QEMU has no room for so many pieces. */
+static void more_runs_that_trap_than_there_is_room_for_are_refused(void)
+{
+	struct sci_node *n = start_exporting(NULL);
+	uint32_t me = sci_get(n, SCI_REG_INCARNATION);
+	uint64_t granule = sci_granule(n);
+	unsigned int failed;
+
+	for (unsigned int i = 0; i < SCI_ATT_ENTRIES; i += 2)
+		sci_entry(n, i, ME, i / 2 % 4, RW | SCI_ATT_VALID | SCI_ATT_TRAP, SCI_KEY, 1);
+	failed = sci_commit(n, 0, SCI_ATT_ENTRIES, me);
+	g_assert_cmpuint(failed, ==, SCI_ATT_ENTRIES / 2 - 1024);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_ATT);
+	g_assert_cmpuint(sci_state(n, 2046), ==, SCI_ATT_ST_TRAP);
+	g_assert_cmpuint(sci_state(n, 2048), ==, SCI_ATT_ST_NOSPC);
+	sci_store(n, 2046 * granule, 3);
+	g_assert_cmpuint(sci_get64(n, SCI_REG_TRAP_WRITES_LO), ==, 1);
+	/* Those between them make one run of many, and room for others. */
+	for (unsigned int i = 1; i < 1024; i += 2)
+		sci_entry(n, i, ME, 0, RW | SCI_ATT_VALID | SCI_ATT_TRAP, SCI_KEY, 1);
+	g_assert_cmpuint(sci_commit(n, 0, 1024, me), ==, 0);
+	g_assert_cmpuint(sci_map(n, 4000, ME, 0, RW | SCI_ATT_TRAP), ==, SCI_ATT_ST_TRAP);
 	sci_cleanup();
 }
 
@@ -363,22 +442,38 @@ static void too_many_host_mappings_are_no_space(void)
 	g_assert_cmpuint(sci_state(n, first), ==, SCI_ATT_ST_NOSPC);
 	sci_store(n, (first - 1) * sci_granule(n), 6);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE), ==, 6);
-	g_assert_cmphex(sci_load(n, first * sci_granule(n)), ==, UINT64_MAX);
+	g_assert_cmphex(sci_load(n, first * sci_granule(n)), ==, 0);
 	/* Room comes back. */
 	sci_unexport(n, 0);
 	sci_invalidate(n, 0, 32);
 	g_assert_cmpuint(sci_commit(n, first, 1, me), ==, 0);
 	sci_unexport(n, first * 32);
 	sci_invalidate(n, first * 32, 1);
-	g_assert_cmphex(sci_load(n, first * sci_granule(n)), ==, UINT64_MAX);
+	g_assert_cmphex(sci_load(n, first * sci_granule(n)), ==, 0);
 	sci_cleanup();
+}
+
+/* What a load of the entry gives, and what a store leaves at the exporter. */
+static void check_entry(struct sci_node *n, unsigned int i, uint64_t kind, uint64_t val)
+{
+	uint64_t data = SCI_DATA_BASE + i % 4 * SCI_PAGE_SIZE + 8 * i;
+	uint64_t offset = i * sci_granule(n) + 8 * i;
+	uint64_t old = sci_ram_load(n, data);
+	bool traps = kind & SCI_ATT_TRAP || (kind && !(kind & SCI_ATT_READ));
+
+	if (kind & SCI_ATT_READ)
+		g_assert_cmphex(sci_load(n, offset), ==, old);
+	else if (traps)
+		g_assert_cmphex(sci_load(n, offset), ==, UINT64_MAX);
+	sci_store(n, offset, val);
+	g_assert_cmphex(sci_ram_load(n, data), ==, kind & SCI_ATT_WRITE ? val : old);
 }
 
 static void entries_survive_any_order_of_commits(void)
 {
 	static const uint64_t kinds[] = {
 		0, SCI_ATT_VALID | RW, SCI_ATT_VALID | SCI_ATT_READ, SCI_ATT_VALID | SCI_ATT_WRITE,
-		SCI_ATT_VALID | RW | SCI_ATT_TRAP,
+		SCI_ATT_VALID | RW | SCI_ATT_TRAP, SCI_ATT_VALID | SCI_ATT_READ | SCI_ATT_TRAP,
 	};
 	struct sci_node *n = start_exporting("window-size=16M");
 	uint32_t me = sci_get(n, SCI_REG_INCARNATION);
@@ -386,20 +481,15 @@ static void entries_survive_any_order_of_commits(void)
 
 	for (unsigned int round = 0; round < 2000; round++) {
 		unsigned int i = g_test_rand_int_range(0, 64);
-		uint64_t offset = i * sci_granule(n);
-		uint64_t old;
 
 		kind[i] = kinds[g_test_rand_int_range(0, G_N_ELEMENTS(kinds))];
 		sci_entry(n, i, ME, i % 4, kind[i], SCI_KEY, 1);
 		sci_commit(n, i, 1, me);
+		check_entry(n, i, kind[i], round);
 		i = g_test_rand_int_range(0, 64);
-		offset = i * sci_granule(n);
-		old = sci_ram_load(n, SCI_DATA_BASE + i % 4 * SCI_PAGE_SIZE);
-		g_assert_cmphex(sci_load(n, offset), ==,
-				kind[i] & SCI_ATT_READ ? old : UINT64_MAX);
-		sci_store(n, offset, round);
-		g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + i % 4 * SCI_PAGE_SIZE), ==,
-				kind[i] & SCI_ATT_WRITE ? round : old);
+		/* A copy may have been changed before. */
+		if (kind[i] != (SCI_ATT_VALID | SCI_ATT_READ))
+			check_entry(n, i, kind[i], round);
 	}
 	sci_cleanup();
 }
@@ -415,15 +505,18 @@ int main(int argc, char **argv)
 	ADD(commit_gives_the_right_verdict);
 	ADD(another_incarnation_is_no_node);
 	ADD(closed_tables_give_no_page);
-	ADD(unmapped_window_traps);
-	ADD(page_behind_the_entry_traps);
-	ADD(store_into_a_read_only_entry_is_counted);
+	ADD(a_window_that_no_entry_has_used_traps);
+	ADD(the_window_becomes_memory_up_to_the_highest_entry);
+	ADD(page_behind_the_entry_is_scratch);
+	ADD(scratch_is_zero_where_pages_were_taken_back);
+	ADD(store_into_a_read_only_entry_changes_a_copy);
 	ADD(write_only_entry_stores_and_does_not_load);
 	ADD(trap_entry_performs_each_access);
 	ADD(trap_entry_obeys_its_rights);
 	ADD(invalidation_revokes_what_it_touches);
 	ADD(disable_loses_every_mapping);
-	ADD(more_runs_than_qemu_has_room_for_still_work);
+	ADD(every_second_entry_is_memory);
+	ADD(more_runs_that_trap_than_there_is_room_for_are_refused);
 	ADD(too_many_host_mappings_are_no_space);
 	ADD(entries_survive_any_order_of_commits);
 	return g_test_run();

@@ -163,7 +163,10 @@ static void bad_commits_are_refused(void)
 	sci_cleanup();
 }
 
-/* Whatever was to be sent has been sent when a later ring has come through. */
+/*
+ * Whatever was to be sent has been sent when a later ring has come through; line 0
+ * is open to the node itself.
+ */
 static void sci_settle(struct sci_node *n)
 {
 	sci_set(n, SCI_REG_DOORBELL, 7u << 16);
@@ -175,6 +178,7 @@ static void status_interrupt_follows_cause_and_mask(void)
 	struct sci_node *n = sci_start(7, NULL);
 
 	sci_enable(n);
+	sci_open_line(n, n, 0);
 	sci_set(n, SCI_REG_INT_CAUSE, SCI_INT_ALL);
 	sci_get(n, 0x120);
 	sci_settle(n);
@@ -203,6 +207,7 @@ static void own_doorbell_raises_its_vector(void)
 
 	sci_enable(n);
 	for (unsigned int line = 0; line < 128; line += 127) {
+		sci_open_line(n, n, line);
 		sci_set(n, SCI_REG_DOORBELL, 7u << 16 | line);
 		sci_wait(sci_interrupted(n, SCI_VECTOR_LINE(line)));
 	}
@@ -215,6 +220,7 @@ static void masked_vector_keeps_a_ring_pending(void)
 	struct sci_node *n = sci_start(7, NULL);
 
 	sci_enable(n);
+	sci_open_line(n, n, 3);
 	sci_mask_vector(n, SCI_VECTOR_LINE(3), true);
 	sci_set(n, SCI_REG_DOORBELL, 7u << 16 | 3);
 	sci_wait(sci_vector_pending(n, SCI_VECTOR_LINE(3)));
@@ -232,7 +238,7 @@ static void bad_doorbells_count_errors(void)
 	} bad[] = {
 		{ 0, SCI_ERROR_NODE }, { 8u << 16, SCI_ERROR_NODE }, { 256u << 16, SCI_ERROR_NODE },
 		{ 0xffff0000, SCI_ERROR_NODE }, { 7u << 16 | 32, SCI_ERROR_LINE },
-		{ 7u << 16 | 0xffff, SCI_ERROR_LINE },
+		{ 7u << 16 | 0xffff, SCI_ERROR_LINE }, { 7u << 16 | 5, SCI_ERROR_LINE },
 	};
 
 	sci_set(n, SCI_REG_DOORBELL, 7u << 16);
@@ -243,9 +249,61 @@ static void bad_doorbells_count_errors(void)
 		sci_set(n, SCI_REG_DOORBELL, bad[i].val);
 		g_assert_cmphex(sci_errors(n), ==, bad[i].error);
 	}
-	g_assert_cmpuint(sci_slot_field(n, 7, errors), ==, 3);
+	g_assert_cmpuint(sci_slot_field(n, 7, errors), ==, 4);
 	g_assert_cmpuint(sci_slot_field(n, 7, last_error), ==, SCI_ERROR_LINE);
 	g_assert_cmpuint(sci_slot_field(n, 8, errors), ==, 1);
+	sci_cleanup();
+}
+
+static void a_line_rings_while_it_is_open(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	size_t open = offsetof(struct sci_peer_slot, open);
+
+	sci_enable(n);
+	sci_set(n, SCI_REG_PEER_EVENT, UINT32_MAX);
+	sci_open_line(n, n, 5);
+	g_assert_cmphex(sci_slot(n, 7, open), ==, 1u << 5);
+	g_assert_cmphex(sci_get(n, SCI_REG_PEER_EVENT), ==, 1u << 7);
+	/* Twice is once. */
+	sci_set(n, SCI_REG_LINE_OPEN, 7u << 16 | 5);
+	sci_set(n, SCI_REG_DOORBELL, 7u << 16 | 5);
+	sci_wait(sci_interrupted(n, SCI_VECTOR_LINE(5)));
+	sci_set(n, SCI_REG_LINE_CLOSE, 7u << 16 | 5);
+	g_assert_cmphex(sci_slot(n, 7, open), ==, 0);
+	sci_set(n, SCI_REG_LINE_CLOSE, 7u << 16 | 5);
+	g_assert_cmphex(sci_errors(n), ==, 0);
+	sci_set(n, SCI_REG_DOORBELL, 7u << 16 | 5);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_LINE);
+	/* A disabled adapter has opened nothing. */
+	sci_open_line(n, n, 5);
+	sci_set(n, SCI_REG_CONTROL, 0);
+	sci_enable(n);
+	g_assert_cmphex(sci_slot(n, 7, open), ==, 0);
+	sci_cleanup();
+}
+
+static void bad_lines_are_not_opened(void)
+{
+	struct sci_node *n = sci_start(7, NULL);
+	static const struct {
+		uint32_t val, error;
+	} bad[] = {
+		{ 0, SCI_ERROR_NODE }, { 8u << 16, SCI_ERROR_NODE }, { 256u << 16, SCI_ERROR_NODE },
+		{ 0xffff0000, SCI_ERROR_NODE }, { 7u << 16 | 32, SCI_ERROR_LINE },
+		{ 7u << 16 | 0xffff, SCI_ERROR_LINE },
+	};
+
+	sci_set(n, SCI_REG_LINE_OPEN, 7u << 16);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_NODE);
+	sci_enable(n);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad); i++) {
+		sci_set(n, SCI_REG_LINE_OPEN, bad[i].val);
+		g_assert_cmphex(sci_errors(n), ==, bad[i].error);
+		sci_set(n, SCI_REG_LINE_CLOSE, bad[i].val);
+		g_assert_cmphex(sci_errors(n), ==, 0);
+	}
+	g_assert_cmpuint(sci_slot_field(n, 7, errors), ==, 0);
 	sci_cleanup();
 }
 
@@ -265,5 +323,7 @@ int main(int argc, char **argv)
 	ADD(own_doorbell_raises_its_vector);
 	ADD(masked_vector_keeps_a_ring_pending);
 	ADD(bad_doorbells_count_errors);
+	ADD(a_line_rings_while_it_is_open);
+	ADD(bad_lines_are_not_opened);
 	return g_test_run();
 }

@@ -94,6 +94,124 @@ static void ram_that_is_not_shared_is_refused(void)
 	sci_cleanup();
 }
 
+/* RAM of which every peer would drop the node, or that would hang it. */
+static void ram_that_peers_cannot_use_is_refused_by_name(void)
+{
+	static const char machine[] = "-machine pc -nodefaults -smp 1,maxcpus=2 -m 64 ";
+	static const struct {
+		const char *ram, *message;
+	} bad[] = {
+		{ "-object memory-backend-memfd,id=half0,size=32M,share=on "
+		  "-object memory-backend-ram,id=half1,size=32M "
+		  "-numa node,memdev=half0 -numa node,memdev=half1",
+		  "guest RAM at 0x2000000 to 0x3ffffff (memory backend 'half1') is not shared" },
+		{ "-object memory-backend-memfd,id=soft,size=64M,share=on,seal=off "
+		  "-machine memory-backend=soft", "(memory backend 'soft') is not sealed" },
+		{ "-object memory-backend-file,id=file,size=64M,share=on,mem-path=%s/ram "
+		  "-machine memory-backend=file", "(memory backend 'file') is a file" },
+		{ "", "(memory backend 'pc.ram') is not shared" },
+	};
+	g_autofree char *properties = g_strdup_printf("fabric=%s,node-id=1", sci_fabric());
+	g_autofree char *bios = sci_machine_args();	/* makes the file */
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_auto(GStrv) parts = g_strsplit(bad[i].ram, "%s", 2);
+		g_autofree char *ram = g_strjoinv(sci_fabric(), parts);
+		g_autofree char *args = g_strdup_printf("%s %s -bios %s/bios.bin", machine, ram,
+							sci_fabric());
+
+		assert_refused(args, properties, bad[i].message);
+	}
+	sci_cleanup();
+}
+
+#define HOTPLUG_MACHINE							\
+	"-machine pc,memory-backend=ram0,nvdimm=on -m 64,slots=2,maxmem=1G " \
+	"-nodefaults -smp 1,maxcpus=2 -global apic-common.vapic=off "		\
+	"-object memory-backend-memfd,id=ram0,size=64M,share=on -bios %s/bios.bin "
+
+static void persistent_memory_is_left_out(void)
+{
+	g_autofree char *bios = sci_machine_args();
+	g_autofree char *machine = g_strdup_printf(HOTPLUG_MACHINE
+		"-object memory-backend-file,id=nv,size=2M,share=on,mem-path=%s/nv "
+		"-device nvdimm,memdev=nv", sci_fabric(), sci_fabric());
+	struct sci_node *n = sci_start_machine(1, machine, NULL);
+
+	sci_enable(n);
+	/* Where DIMMs begin. */
+	sci_export(n, 0, 0x100000000ull, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	g_assert_cmpuint(sci_map(n, 0, 1, 0, RW), ==, SCI_ATT_ST_NO_PAGE);
+	sci_cleanup();
+}
+
+#define MEMORY_HOTPLUG	0x0a00
+
+/* What was plugged in its place is not what peers would reach. */
+static void memory_that_is_unplugged_is_taken_back(void)
+{
+	g_autofree char *bios = sci_machine_args();
+	g_autofree char *machine = g_strdup_printf(HOTPLUG_MACHINE
+		"-object memory-backend-memfd,id=old,size=128M,share=on "
+		"-device pc-dimm,id=dimm,memdev=old", sci_fabric());
+	struct sci_node *ex = sci_start_machine(1, machine, NULL), *im = sci_start(2, NULL);
+	const uint64_t dimm = 0x100000000ull;
+
+	sci_enable(ex);
+	sci_enable(im);
+	sci_wait_link(im, 1, SCI_LINK_UP);
+	sci_export(ex, PAGE, dimm, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	sci_export(ex, PAGE + 1, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	g_assert_cmpuint(sci_map(im, 0, 1, PAGE, RW), ==, SCI_ATT_ST_MAPPED);
+	g_assert_cmpuint(sci_map(im, 1, 1, PAGE + 1, RW), ==, SCI_ATT_ST_MAPPED);
+	sci_store(im, 0, 1);
+	g_assert_cmphex(sci_ram_load(ex, dimm), ==, 1);
+
+	qtest_qmp_assert_success(ex->qts, "{'execute': 'device_del', 'arguments': "
+				 "{'id': 'dimm'}}");
+	/* The guest's part: select the slot, eject it. */
+	qtest_outl(ex->qts, MEMORY_HOTPLUG, 0);
+	qtest_outb(ex->qts, MEMORY_HOTPLUG + 0x14, 1 << 3);
+	qtest_qmp_eventwait(ex->qts, "DEVICE_DELETED");
+	sci_wait(sci_state(im, 0) == SCI_ATT_ST_REVOKED);
+	g_assert_cmpuint(sci_state(im, 1), ==, SCI_ATT_ST_MAPPED);
+
+	qtest_qmp_assert_success(ex->qts, "{'execute': 'object-add', 'arguments': {'qom-type': "
+				 "'memory-backend-memfd', 'id': 'new', 'size': 134217728, "
+				 "'share': true}}");
+	qtest_qmp_assert_success(ex->qts, "{'execute': 'device_add', 'arguments': {'driver': "
+				 "'pc-dimm', 'id': 'dimm2', 'memdev': 'new'}}");
+	sci_ram_store(ex, dimm, 7);
+	g_assert_cmpuint(sci_map(im, 0, 1, PAGE, RW), ==, SCI_ATT_ST_NO_PAGE);
+	g_assert_cmpuint(sci_map(im, 1, 1, PAGE + 1, RW), ==, SCI_ATT_ST_MAPPED);
+	sci_cleanup();
+}
+
+/* No vCPU runs beside another one, so TCG makes atomic instructions plain. */
+static void vcpus_that_run_in_turn_are_refused(void)
+{
+	static const char *const accel[] = {
+		"-accel tcg,thread=single", "-accel tcg -icount shift=auto",
+	};
+	g_autofree char *machine = sci_machine_args();
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(accel) && qtest_has_accel("tcg"); i++) {
+		for (unsigned int allowed = 0; allowed < 2; allowed++) {
+			g_autofree char *args =
+				g_strdup_printf("%s -S %s -device sci,fabric=%s,node-id=1%s",
+						machine, accel[i], sci_fabric(),
+						allowed ? ",allow-lost-atomics=on" : "");
+			bool failed;
+			g_autofree char *err = run_qemu(args, &failed);
+
+			g_test_message("%s", err);
+			g_assert_cmpint(failed, ==, !allowed);
+			g_assert_nonnull(strstr(err, "vCPUs run in turn"));
+		}
+	}
+	sci_cleanup();
+}
+
 static void a_node_id_that_is_taken_is_refused(void)
 {
 	g_autofree char *machine = sci_machine_args();
@@ -157,7 +275,7 @@ static void largest_window_maps_at_both_ends(void)
 	sci_store(n, last + (16 << 20) - 8, 0x77);
 	g_assert_cmphex(sci_ram_load(n, SCI_DATA_BASE + (16 << 20) - 8), ==, 0x77);
 	g_assert_cmphex(sci_load(n, (16 << 20) - 8), ==, 0x77);
-	g_assert_cmphex(sci_load(n, 16 << 20), ==, UINT64_MAX);
+	g_assert_cmphex(sci_load(n, 16 << 20), ==, 0);
 	sci_cleanup();
 }
 
@@ -189,6 +307,8 @@ static void unplug_of_the_exporter_revokes(void)
 		g_assert_cmpuint(sci_map(im, 0, 1, PAGE, RW), ==, SCI_ATT_ST_MAPPED);
 		sci_store(im, 0, round);
 		unplug(ex);
+		/* The machine waits until the peers have let go. */
+		sci_wait(sci_running(ex));
 		sci_store(im, 0, 99);
 		g_assert_cmphex(sci_ram_load(ex, SCI_DATA_BASE), ==, round);
 		sci_wait_link(im, 1, SCI_LINK_ABSENT);
@@ -218,6 +338,31 @@ static void unplug_of_the_importer_lets_go(gconstpointer arguments)
 		plug(im);
 		sci_wait_link(ex, 2, SCI_LINK_PRESENT);
 	}
+	sci_cleanup();
+}
+
+/* Its memory is no longer anybody's to take back, but a peer still has it. */
+static void after_an_unplug_the_vcpus_wait_for_a_stopped_peer(void)
+{
+	struct sci_node *ex = sci_start(1, NULL), *im = sci_start(2, NULL);
+
+	sci_enable(ex);
+	sci_enable(im);
+	sci_wait_link(im, 1, SCI_LINK_UP);
+	sci_export(ex, PAGE, SCI_DATA_BASE, IN_RW, SCI_KEY, SCI_ROW_ALL);
+	g_assert_cmpuint(sci_map(im, 0, 1, PAGE, RW), ==, SCI_ATT_ST_MAPPED);
+	sci_freeze(im);
+	unplug(ex);
+	sci_wait(!sci_running(ex));
+	qtest_qmp_assert_success(ex->qts, "{'execute': 'cont'}");
+	g_assert_false(sci_running(ex));
+	sci_thaw(im);
+	sci_wait(sci_running(ex));
+	sci_wait_link(im, 1, SCI_LINK_ABSENT);
+	sci_store(im, 0, 99);
+	g_assert_cmphex(sci_ram_load(ex, SCI_DATA_BASE), ==, 0);
+	plug(ex);
+	sci_wait_link(im, 1, SCI_LINK_PRESENT);
 	sci_cleanup();
 }
 
@@ -321,6 +466,10 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD(bad_properties_are_refused);
 	ADD(ram_that_is_not_shared_is_refused);
+	ADD(ram_that_peers_cannot_use_is_refused_by_name);
+	ADD(persistent_memory_is_left_out);
+	ADD(memory_that_is_unplugged_is_taken_back);
+	ADD(vcpus_that_run_in_turn_are_refused);
 	ADD(a_node_id_that_is_taken_is_refused);
 	ADD(tcg_with_one_vcpu_is_warned_about);
 	ADD(migration_is_blocked_with_a_reason);
@@ -331,6 +480,7 @@ int main(int argc, char **argv)
 	if (qtest_has_accel("tcg"))
 		qtest_add_data_func("/sci/device/unplug_of_the_importer_lets_go/tcg",
 				    "lines=32 -accel tcg -S", unplug_of_the_importer_lets_go);
+	ADD(after_an_unplug_the_vcpus_wait_for_a_stopped_peer);
 	ADD(a_failed_hot_plug_leaves_qemu_running);
 	if (qtest_has_machine("q35"))
 		ADD(an_interrupt_may_unplug_its_device);

@@ -88,8 +88,9 @@ static void scribble(struct sci_node *n)
 	sci_set64(n, SCI_REG_INVAL_COUNT_LO, 0xfedcba987654321ull);
 	sci_set(n, SCI_REG_INVAL_START, 1);
 	sci_set(n, SCI_REG_DOORBELL, 0xffffffff);
-	sci_load(n, 0x100000);
-	sci_store(n, 0x100000, 1);
+	sci_map(n, 2, n->id, 0, SCI_ATT_READ | SCI_ATT_TRAP);
+	sci_load(n, 2 * sci_granule(n));
+	sci_store(n, 2 * sci_granule(n), 1);
 	g_assert_cmphex(sci_get(n, SCI_REG_ERROR), !=, 0);
 }
 
@@ -104,8 +105,10 @@ static void registers_read_their_reset_value(void)
 static void check_after_reset(struct sci_node *n)
 {
 	check_reset_column(n);
-	for (uint64_t offset = 0; offset < 32; offset += 8)
-		g_assert_cmphex(sci_get64(n, SCI_ATT + offset), ==, 0);
+	for (uint64_t offset = 0; offset < 3 * sizeof(struct sci_att_entry); offset += 8)
+		g_assert_cmphex(qtest_readq(n->qts, n->status + SCI_ATT + offset), ==, 0);
+	g_assert_cmphex(sci_load(n, 2 * sci_granule(n)), ==, UINT64_MAX);
+	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_WINDOW);
 	g_assert_cmphex(sci_slot_field(n, n->id, link), ==, SCI_LINK_PRESENT);
 	g_assert_cmphex(sci_slot_field(n, n->id, incarnation), ==, 0);
 	g_assert_cmphex(sci_slot_field(n, n->id, errors), ==, 0);
@@ -196,9 +199,8 @@ static void wrong_sizes_are_refused(void)
 	qtest_writeb(n->qts, n->csr + SCI_REG_INT_MASK, 7);
 	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
 	g_assert_cmphex(sci_get(n, SCI_REG_INT_MASK), ==, 0);
-	qtest_writew(n->qts, n->csr + SCI_ATT + 8, 7);
+	qtest_writeq(n->qts, n->csr + SCI_CSR_SIZE - 8, 7);
 	g_assert_cmphex(sci_errors(n), ==, SCI_ERROR_REGISTER);
-	g_assert_cmphex(sci_get(n, SCI_ATT + 8), ==, 0);
 	sci_cleanup();
 }
 
@@ -262,7 +264,8 @@ static void device_survives_hostile_writes(void)
 			sci_set64(n, reg & ~7ull, val);
 			break;
 		case 2:
-			sci_set64(n, SCI_ATT + (hostile_value() % 0x10000 & ~7ull), val);
+			qtest_writeq(n->qts, n->status + SCI_ATT +
+				     (hostile_value() % 0x20000 & ~7ull), val);
 			break;
 		case 3:
 			sci_store(n, hostile_value() % (16 << 20), val);

@@ -50,7 +50,7 @@ static void start(struct nodes *n, unsigned int exporter, uint64_t flags)
 static void invalidate(struct nodes *n)
 {
 	sci_set(n->ex, SCI_REG_INT_CAUSE, SCI_INT_ALL);
-	sci_invalidate(n->ex, PAGE, 1);
+	sci_invalidate(n->ex, PAGE, 2);
 	sci_wait_settled(n->ex);
 	g_assert_cmphex(sci_get(n->ex, SCI_REG_INT_CAUSE) & SCI_INT_INVAL, !=, 0);
 }
@@ -95,7 +95,6 @@ static void read_only_entry_follows_as_well(gconstpointer exporter)
 	g_assert_cmphex(sci_load(n.im, 0), ==, 0x11e0);
 	sci_store(n.im, 0, 1);
 	g_assert_cmphex(sci_ram_load(n.ex, NEW), ==, 0x11e0);
-	g_assert_cmpuint(sci_slot_field(n.im, n.ex->id, errors), ==, 1);
 	sci_cleanup();
 }
 
@@ -103,8 +102,8 @@ static void check_revoked(struct nodes *n)
 {
 	g_assert_cmpuint(sci_state(n->im, 0), ==, SCI_ATT_ST_REVOKED);
 	g_assert_cmpuint(sci_slot_field(n->im, n->ex->id, revokes), ==, 1);
+	g_assert_cmphex(sci_load(n->im, 0), ==, 0);
 	sci_store(n->im, 0, 77);
-	g_assert_cmphex(sci_load(n->im, 0), ==, UINT64_MAX);
 	g_assert_cmphex(sci_ram_load(n->ex, OLD + SCI_PAGE_SIZE), ==, 0x01d1);
 	g_assert_cmphex(sci_ram_load(n->ex, NEW), ==, 0x11e0);
 }

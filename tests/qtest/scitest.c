@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include "scitest.h"
 #include "hw/pci/pci_regs.h"
+#include "qobject/qdict.h"
 
 /* Where the BARs go: outside of RAM, the window aligned for its largest size. */
 #define SCI_CSR_ADDR	0xe0000000ull
@@ -43,8 +44,14 @@ char *sci_machine_args(void)
 
 struct sci_node *sci_start(unsigned int id, const char *properties)
 {
-	struct sci_node *n = g_new0(struct sci_node, 1);
 	g_autofree char *machine = sci_machine_args();
+
+	return sci_start_machine(id, machine, properties);
+}
+
+struct sci_node *sci_start_machine(unsigned int id, const char *machine, const char *properties)
+{
+	struct sci_node *n = g_new0(struct sci_node, 1);
 
 	n->id = id;
 	n->qts = qtest_initf("%s -device sci,id=sci,addr=4.0,fabric=%s,node-id=%u%s%s", machine,
@@ -116,6 +123,22 @@ void sci_kill(struct sci_node *n)
 	g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
 	g_assert_false(qtest_probe_child(n->qts));
 	sci_stop(n);
+}
+
+void sci_freeze(struct sci_node *n)
+{
+	pid_t pid = qtest_pid(n->qts);
+	int status;
+
+	kill(pid, SIGSTOP);
+	/* Its threads stop one by one. */
+	g_assert_cmpint(waitpid(pid, &status, WUNTRACED), ==, pid);
+	g_assert_true(WIFSTOPPED(status));
+}
+
+void sci_thaw(struct sci_node *n)
+{
+	kill(qtest_pid(n->qts), SIGCONT);
 }
 
 void sci_cleanup(void)
@@ -263,17 +286,17 @@ void sci_invalidate(struct sci_node *n, uint64_t first, uint64_t count)
 void sci_entry(struct sci_node *n, unsigned int index, unsigned int node, uint64_t page,
 	       uint64_t flags, uint32_t key, unsigned int pages)
 {
-	uint64_t entry = SCI_ATT + index * sizeof(struct sci_att_entry);
-
-	sci_set64(n, entry, SCI_PUT(SCI_ATT_NODE, (uint64_t)node) | page * SCI_PAGE_SIZE | flags);
-	sci_set(n, entry + 8, key);
-	sci_set(n, entry + 12, pages - 1);
+	qtest_writeq(n->qts, sci_att_field(n, index, address),
+		     SCI_PUT(SCI_ATT_NODE, (uint64_t)node) | page * SCI_PAGE_SIZE | flags);
+	qtest_writel(n->qts, sci_att_field(n, index, key), key);
+	qtest_writel(n->qts, sci_att_field(n, index, pages), pages);
 }
 
 uint32_t sci_commit(struct sci_node *n, unsigned int first, unsigned int count,
 		    uint32_t expect)
 {
-	sci_set(n, SCI_REG_ATT_EXPECT, expect);
+	for (unsigned int i = first; i < first + count; i++)
+		qtest_writel(n->qts, sci_att_field(n, i, expect), expect);
 	sci_set(n, SCI_REG_ATT_COMMIT,
 		SCI_PUT(SCI_COMMIT_FIRST, first) | SCI_PUT(SCI_COMMIT_COUNT, count));
 	return sci_get(n, SCI_REG_ATT_FAILED);
@@ -289,14 +312,29 @@ unsigned int sci_map(struct sci_node *n, unsigned int index, unsigned int node, 
 
 unsigned int sci_state(struct sci_node *n, unsigned int index)
 {
-	uint32_t status = sci_get(n, SCI_ATT + index * sizeof(struct sci_att_entry) + 12);
-
-	return SCI_GET(SCI_ATT_STATE, status);
+	return SCI_GET(SCI_ATT_STATE, qtest_readl(n->qts, sci_att_field(n, index, status)));
 }
 
 uint64_t sci_granule(struct sci_node *n)
 {
 	return sci_get(n, SCI_REG_ATT_GRANULE);
+}
+
+void sci_open_line(struct sci_node *n, struct sci_node *to, unsigned int line)
+{
+	size_t word = offsetof(struct sci_peer_slot, open) + line / 32 * 4;
+
+	sci_set(n, SCI_REG_LINE_OPEN, to->id << 16 | line);
+	sci_wait(sci_slot(to, n->id, word) >> (line % 32) & 1);
+}
+
+bool sci_running(struct sci_node *n)
+{
+	QDict *reply = qtest_qmp(n->qts, "{'execute': 'query-status'}");
+	bool running = qdict_get_bool(qdict_get_qdict(reply, "return"), "running");
+
+	qobject_unref(reply);
+	return running;
 }
 
 void sci_wait_link(struct sci_node *n, unsigned int node, uint32_t link)

@@ -32,7 +32,7 @@ struct sci_node {
 	QPCIBus *bus;
 	QPCIDevice *pci;
 	unsigned int id;
-	uint64_t csr, window, status;	/* where the BARs are */
+	uint64_t csr, window, status;	/* where the BARs 0, 2, 4 are */
 };
 
 /* A new fabric directory; the same for all nodes of a test. */
@@ -42,11 +42,16 @@ const char *sci_fabric(void);
 char *sci_machine_args(void);
 
 struct sci_node *sci_start(unsigned int id, const char *properties);
+/* With other arguments than those of sci_machine_args(). */
+struct sci_node *sci_start_machine(unsigned int id, const char *machine, const char *properties);
 /* (Re)program the BARs and enable MSI-X: after start, hot-plug and system reset. */
 void sci_setup(struct sci_node *n);
 void sci_stop(struct sci_node *n);
 /* End the process without giving it a chance to say so. */
 void sci_kill(struct sci_node *n);
+/* Stop the process, all of it, and let it go on. */
+void sci_freeze(struct sci_node *n);
+void sci_thaw(struct sci_node *n);
 /* Ends all nodes of the test and removes the fabric directory. */
 void sci_cleanup(void);
 
@@ -79,6 +84,11 @@ void sci_export(struct sci_node *n, uint64_t page, uint64_t guest, uint64_t righ
 void sci_unexport(struct sci_node *n, uint64_t page);
 void sci_invalidate(struct sci_node *n, uint64_t first, uint64_t count);
 
+/* Where a field of an ATT entry is. */
+#define sci_att_field(n, index, name) \
+	((n)->status + SCI_ATT + (index) * sizeof(struct sci_att_entry) + \
+	 offsetof(struct sci_att_entry, name))
+
 /* Write an entry; not committed. */
 void sci_entry(struct sci_node *n, unsigned int index, unsigned int node, uint64_t page,
 	       uint64_t flags, uint32_t key, unsigned int pages);
@@ -99,6 +109,10 @@ uint64_t sci_granule(struct sci_node *n);
 			g_assert_cmpint(g_get_monotonic_time(), <, end); \
 	} while (0)
 
+/* Let another node, or the same, ring a line of this one; waits until it may. */
+void sci_open_line(struct sci_node *n, struct sci_node *to, unsigned int line);
+/* Whether its vCPUs run. */
+bool sci_running(struct sci_node *n);
 void sci_wait_link(struct sci_node *n, unsigned int node, uint32_t link);
 void sci_wait_settled(struct sci_node *n);
 

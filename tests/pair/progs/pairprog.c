@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -18,6 +19,7 @@
 
 #define IMPORT_MS	30000
 #define RETRY_NS	20000000
+#define SPARE_FDS	64
 
 uint64_t pair_now_ms(void)
 {
@@ -47,6 +49,14 @@ rsmapi_controller_handle_t pair_controller(void)
 	if (err)
 		pair_die("controller %s: error %d", name, err);
 	return ctrl;
+}
+
+void pair_descriptors(unsigned long count)
+{
+	struct rlimit limit = { .rlim_cur = count + SPARE_FDS, .rlim_max = count + SPARE_FDS };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		pair_die("no room for %lu descriptors: errno %d", count, errno);
 }
 
 void *pair_memory(size_t bytes)

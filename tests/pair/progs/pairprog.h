@@ -21,6 +21,9 @@ void pair_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2
 
 rsmapi_controller_handle_t pair_controller(void);
 
+/* Have room for @count descriptors, one per segment, and some; or die. */
+void pair_descriptors(unsigned long count);
+
 /* Page-aligned zeroed memory of its own mapping. */
 void *pair_memory(size_t bytes);
 

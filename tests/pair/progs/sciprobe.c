@@ -10,6 +10,11 @@
  * sciprobe storm NODE WORD MS     map what the driver has mapped writable of a node
  *                                 twice more and store WORD into every page without
  *                                 pause; commit the second copy again all the time
+ * sciprobe ring ROUNDS            ring all lines of all nodes, allowed or not; prints
+ *                                 for each node that is up how many rings were made
+ *                                 without a right, and how many errors were counted
+ * sciprobe open|close NODE LINE   let a node ring a line of this one, or no more
+ * sciprobe pending                own lines that were rung and that nobody serves
  *
  * What the driver has mapped of the node is what is allowed.  hunt stores
  * ~WORD wherever it must not have an effect, for the node to check.
@@ -28,9 +33,9 @@
 
 #include "pairprog.h"
 
-/* Entries that nobody needs: the driver takes imports from 0 up, rings from the end. */
+/* Entries that nobody needs: the driver takes the lowest that are free. */
 #define BATCH		256u
-#define FIRST		(SCI_ATT_ENTRIES - 2 * BATCH)
+#define FIRST		(SCI_ATT_ENTRIES - BATCH)
 
 #define NAME_BYTES	256
 #define PATH_BYTES	(NAME_BYTES + 64)
@@ -50,8 +55,9 @@ struct known {
 	int write;
 };
 
-static volatile uint8_t *csr, *window, *status;
+static volatile uint8_t *csr, *window, *memory;
 static uint32_t granule, own_node;
+static uint32_t expect;		/* incarnation that entries name */
 static struct known known[KNOWN_MAX];
 static unsigned int n_known;
 static uint64_t secret;
@@ -117,15 +123,17 @@ static void set_reg(unsigned int offset, uint32_t value)
 
 static volatile struct sci_att_entry *entry(unsigned int i)
 {
-	return (volatile struct sci_att_entry *)(csr + SCI_ATT) + i;
+	return (volatile struct sci_att_entry *)(memory + SCI_ATT) + i;
 }
 
 static void set_entry(unsigned int i, uint64_t address, uint32_t key, uint64_t pages)
 {
-	volatile uint64_t *words = (volatile uint64_t *)(csr + SCI_ATT) + 2 * (size_t)i;
+	volatile struct sci_att_entry *e = entry(i);
 
-	words[0] = address;
-	words[1] = key | SCI_PUT((uint64_t)SCI_ATT_PAGES << 32, pages - 1);
+	e->address = address;
+	e->key = key;
+	e->expect = expect;
+	e->pages = (uint32_t)pages;
 }
 
 static void commit(unsigned int first, unsigned int n)
@@ -148,7 +156,7 @@ static volatile uint64_t *entry_window(unsigned int i)
 
 static const volatile struct sci_peer_slot *slot(unsigned int node)
 {
-	return (const volatile struct sci_peer_slot *)(status + SCI_STATUS_SLOT(node));
+	return (const volatile struct sci_peer_slot *)(memory + SCI_STATUS_SLOT(node));
 }
 
 /* What the driver uses; an entry that is taken already is not ours to try. */
@@ -166,7 +174,7 @@ static void learn(unsigned int node)
 		if (n_known == KNOWN_MAX)
 			pair_die("too many entries in use");
 		known[n_known].first = (address & SCI_ATT_OFFSET) / SCI_PAGE_SIZE;
-		known[n_known].count = SCI_GET(SCI_ATT_PAGES, entry(i)->status) + 1;
+		known[n_known].count = entry(i)->pages;
 		known[n_known].key = entry(i)->key;
 		known[n_known++].write = !!(address & SCI_ATT_WRITE);
 	}
@@ -268,7 +276,7 @@ static void hunt_pages(unsigned int node, uint64_t pages)
 	uint32_t keys[KEYS_MAX];
 	unsigned int n = collect_keys(keys, node);
 
-	set_reg(SCI_REG_ATT_EXPECT, slot(node)->incarnation);
+	expect = slot(node)->incarnation;
 	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		/* A trapped try costs more: only where there can be leaves. */
 		uint64_t all = kinds[kind] & SCI_ATT_TRAP && pages > NEAR_PAGES ? NEAR_PAGES : pages;
@@ -297,10 +305,10 @@ static void hunt_others(unsigned int node)
 	for (unsigned int t = 0; t < n; t++)
 		for (unsigned int kind = 0; kind < KINDS; kind++)
 			for (unsigned int i = 0; i < 4; i++) {
-				set_reg(SCI_REG_ATT_EXPECT, incarnations[i]);
+				expect = incarnations[i];
 				try_pages(node, truth[t].first, truth[t].count, truth[t].key,
 					  kinds[kind]);
-				set_reg(SCI_REG_ATT_EXPECT, now);
+				expect = now;
 				try_pages(nodes[i], truth[t].first, truth[t].count, truth[t].key,
 					  kinds[kind]);
 			}
@@ -327,7 +335,7 @@ static int hunt(unsigned int node, uint64_t pages)
 static void store_all(unsigned int n)
 {
 	for (unsigned int k = 0; k < n; k++) {
-		uint64_t pages = SCI_GET(SCI_ATT_PAGES, entry(FIRST + k)->status) + 1;
+		uint64_t pages = entry(FIRST + k)->pages;
 
 		for (uint64_t page = 0; page < pages; page++)
 			entry_window(FIRST + k)[(page + 1) * SCI_PAGE_SIZE / 8 - 1] = secret;
@@ -362,8 +370,8 @@ static int storm(unsigned int node, unsigned long ms)
 	unsigned int n;
 
 	learn(node);
+	expect = slot(node)->incarnation;
 	n = copy_twice(node);
-	set_reg(SCI_REG_ATT_EXPECT, slot(node)->incarnation);
 	commit(FIRST, 2 * n);
 	printf("entries %u mapped %u\n", 2 * n, 2 * n - reg(SCI_REG_ATT_FAILED));
 	fflush(stdout);
@@ -377,30 +385,113 @@ static int storm(unsigned int node, unsigned long ms)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int may_ring(unsigned int node, unsigned int line)
 {
-	const volatile struct sci_adapter_status *adapter;
-	char device[NAME_BYTES];
+	return line < SCI_LINES_MAX && slot(node)->open[line / 32] >> line % 32 & 1;
+}
 
-	find_adapter(device);
-	status = map_bar(device, SCI_BAR_STATUS, 0, SCI_STATUS_SIZE, PROT_READ);
-	adapter = (const volatile struct sci_adapter_status *)(status + SCI_STATUS_ADAPTER);
-	if (argc == 2 && !strcmp(argv[1], "traps")) {
-		printf("reads %" PRIu64 " writes %" PRIu64 "\n", adapter->trap_reads,
-		       adapter->trap_writes);
-		return 0;
+/* All lines, and some that no node has; how many of the rings were not allowed. */
+static unsigned long ring_node(unsigned int node)
+{
+	const unsigned int beyond[] = { SCI_LINES_MAX, 2 * SCI_LINES_MAX, 0xffff };
+	unsigned long closed = 0;
+
+	for (unsigned int line = 0; line < SCI_LINES_MAX; line++) {
+		closed += node < SCI_NODES && !may_ring(node, line);
+		set_reg(SCI_REG_DOORBELL, SCI_PUT(SCI_DOORBELL_NODE, node) | line);
 	}
-	if (argc != 5)
-		pair_die("usage: sciprobe traps | hunt NODE PAGES WORD | storm NODE WORD MS");
-	own_node = adapter->node_id;
-	csr = map_bar(device, SCI_BAR_CSR, 0, SCI_CSR_SIZE, PROT_READ | PROT_WRITE);
-	granule = reg(SCI_REG_ATT_GRANULE);
-	window = map_bar(device, SCI_BAR_WINDOW, (off_t)FIRST * granule, (size_t)BATCH * granule,
-			 PROT_READ | PROT_WRITE);
-	if (!strcmp(argv[1], "storm")) {
+	for (unsigned int k = 0; k < sizeof(beyond) / sizeof(beyond[0]); k++)
+		set_reg(SCI_REG_DOORBELL, SCI_PUT(SCI_DOORBELL_NODE, node) | beyond[k]);
+	return closed + sizeof(beyond) / sizeof(beyond[0]);
+}
+
+static int ring(unsigned long rounds)
+{
+	ring_node(SCI_NODES);
+	ring_node(0xffff);
+	for (unsigned int node = 0; node < SCI_NODES; node++) {
+		uint32_t errors = slot(node)->errors;
+		unsigned long closed = 0;
+
+		if (slot(node)->link != SCI_LINK_UP || node == own_node) {
+			ring_node(node);
+			continue;
+		}
+		for (unsigned long i = 0; i < rounds; i++)
+			closed += ring_node(node);
+		printf("node %u closed %lu errors %" PRIu32 " kind %" PRIu32 "\n", node, closed,
+		       slot(node)->errors - errors, slot(node)->last_error);
+	}
+	return 0;
+}
+
+/* The driver enables the vectors that it uses; a ring of another line stays pending. */
+static int pending(void)
+{
+	for (unsigned int line = 0; line < reg(SCI_REG_LINES); line++) {
+		unsigned int vector = SCI_VECTOR_LINE(line);
+
+		if (reg(SCI_MSIX_PBA + vector / 32 * 4) >> vector % 32 & 1)
+			printf("%u ", line);
+	}
+	printf("\n");
+	return 0;
+}
+
+static int set_line(unsigned int offset, unsigned int node, unsigned int line)
+{
+	set_reg(offset, SCI_PUT(SCI_LINE_NODE, node) | SCI_PUT(SCI_LINE_LINE, line));
+	return 0;
+}
+
+static int traps(void)
+{
+	const volatile struct sci_adapter_status *adapter =
+		(const volatile struct sci_adapter_status *)(memory + SCI_STATUS_ADAPTER);
+
+	printf("reads %" PRIu64 " writes %" PRIu64 "\n", adapter->trap_reads,
+	       adapter->trap_writes);
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (argc == 2 && !strcmp(what, "traps"))
+		return traps();
+	if (argc == 2 && !strcmp(what, "pending"))
+		return pending();
+	if (argc == 3 && !strcmp(what, "ring"))
+		return ring(pair_number(argv[2], 10));
+	if (argc == 4 && !strcmp(what, "open"))
+		return set_line(SCI_REG_LINE_OPEN, pair_number(argv[2], 10),
+				pair_number(argv[3], 10));
+	if (argc == 4 && !strcmp(what, "close"))
+		return set_line(SCI_REG_LINE_CLOSE, pair_number(argv[2], 10),
+				pair_number(argv[3], 10));
+	if (argc == 5 && !strcmp(what, "storm")) {
 		secret = pair_number(argv[3], 16);
 		return storm(pair_number(argv[2], 10), pair_number(argv[4], 10));
 	}
-	secret = pair_number(argv[4], 16);
-	return hunt(pair_number(argv[2], 10), pair_number(argv[3], 10));
+	if (argc == 5 && !strcmp(what, "hunt")) {
+		secret = pair_number(argv[4], 16);
+		return hunt(pair_number(argv[2], 10), pair_number(argv[3], 10));
+	}
+	pair_die("usage: sciprobe traps | pending | ring ROUNDS | open NODE LINE | "
+		 "close NODE LINE | hunt NODE PAGES WORD | storm NODE WORD MS");
+}
+
+int main(int argc, char **argv)
+{
+	char device[NAME_BYTES];
+
+	find_adapter(device);
+	csr = map_bar(device, SCI_BAR_CSR, 0, SCI_CSR_SIZE, PROT_READ | PROT_WRITE);
+	memory = map_bar(device, SCI_BAR_MEMORY, 0, SCI_MEMORY_SIZE, PROT_READ | PROT_WRITE);
+	own_node = reg(SCI_REG_NODE_ID);
+	granule = reg(SCI_REG_ATT_GRANULE);
+	window = map_bar(device, SCI_BAR_WINDOW, (off_t)FIRST * granule, (size_t)BATCH * granule,
+			 PROT_READ | PROT_WRITE);
+	return run(argc, argv);
 }

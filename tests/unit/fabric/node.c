@@ -85,24 +85,44 @@ static void on_present(void *opaque, const FabricPeer *peer)
 	node_event(opaque, "present %u %u", peer->node, peer->incarnation);
 }
 
-static void on_state(void *opaque, const FabricPeer *peer)
+/* What the callbacks answer that may refuse. */
+static bool node_unmaps(struct node *node)
+{
+	return !node->stuck;
+}
+
+static bool on_state(void *opaque, const FabricPeer *peer)
 {
 	node_event(opaque, "state %u %u", peer->node, peer->incarnation);
+	return node_unmaps(opaque);
 }
 
-static void on_link(void *opaque, const FabricPeer *peer)
+static bool on_linked(void *opaque, const FabricPeer *peer)
 {
 	node_event(opaque, "link %u %s", peer->node, peer->linked ? "up" : "down");
+	return node_unmaps(opaque);
 }
 
-static void on_gone(void *opaque, const FabricPeer *peer)
+static bool on_gone(void *opaque, const FabricPeer *peer)
 {
 	node_event(opaque, "gone %u", peer->node);
+	return node_unmaps(opaque);
 }
 
-static void on_invalidate(void *opaque, const FabricPeer *peer, uint64_t first, uint64_t count)
+static void on_lines(void *opaque, const FabricPeer *peer)
+{
+	GString *lines = g_string_new(NULL);
+
+	for (unsigned int i = 0; i < peer->n_lines; i++)
+		g_string_append_c(lines, peer->lines[i] >= 0 ? '1' : '0');
+	node_event(opaque, "lines %u %s", peer->node, lines->str);
+	g_string_free(lines, TRUE);
+}
+
+static bool on_invalidate(void *opaque, const FabricPeer *peer, uint64_t first, uint64_t count)
 {
 	node_event(opaque, "invalidate %u %" PRIu64 " %" PRIu64, peer->node, first, count);
+	return node_unmaps(opaque);
 }
 
 static void on_settled(void *opaque)
@@ -121,12 +141,19 @@ static void on_report(void *opaque, const char *message)
 static const FabricOps node_ops = {
 	.peer_present = on_present,
 	.peer_state = on_state,
-	.peer_link = on_link,
+	.peer_linked = on_linked,
 	.peer_gone = on_gone,
+	.peer_lines = on_lines,
 	.peer_invalidate = on_invalidate,
 	.settled = on_settled,
 	.report = on_report,
 };
+
+const FabricOps *node_ops_of(struct node *node, Fabric *fabric)
+{
+	node->fabric = fabric;
+	return &node_ops;
+}
 
 static void node_free(struct node *node)
 {
@@ -138,40 +165,47 @@ static void node_free(struct node *node)
 	g_free(node);
 }
 
-static struct node *node_create(const char *dir, unsigned int id, GMainContext *context,
-				unsigned int closed, GError **error)
+void node_config(struct node *node, const char *dir, unsigned int id, FabricConfig *config)
 {
-	struct node *node = g_new0(struct node, 1);
-	FabricConfig config = {
-		.dir = dir,
-		.node = id,
-		.n_ram = 2,
-		.n_lines = NODE_LINES,
-		.lines = node->lines,
-		.context = context,
-	};
-
-	config.closed[closed] = closed != 0;
 	node->id = id;
 	node->log = g_string_new(NULL);
 	node->ram_fd = test_ram_new(NODE_RAM_SIZE);
 	for (unsigned int i = 0; i < NODE_LINES; i++)
 		node->lines[i] = test_line_new();
 	/* Two ranges with a hole between them, swapped in the file. */
-	config.ram[0] = (FabricRam) {
-		.guest_base = 0, .size = NODE_RAM_SIZE / 2,
-		.fd_offset = NODE_RAM_SIZE / 2, .fd = node->ram_fd,
+	*config = (FabricConfig) {
+		.dir = dir,
+		.node = id,
+		.n_ram = 2,
+		.ram = {
+			{ .guest_base = 0, .size = NODE_RAM_SIZE / 2,
+			  .fd_offset = NODE_RAM_SIZE / 2, .fd = node->ram_fd },
+			{ .guest_base = 0x100000000, .size = NODE_RAM_SIZE / 2,
+			  .fd_offset = 0, .fd = node->ram_fd },
+		},
+		.n_lines = NODE_LINES,
 	};
-	config.ram[1] = (FabricRam) {
-		.guest_base = 0x100000000, .size = NODE_RAM_SIZE / 2,
-		.fd_offset = 0, .fd = node->ram_fd,
-	};
-	node->fabric = fabric_new(&config, &node_ops, node, error);
-	if (!node->fabric) {
-		node_free(node);
-		return NULL;
-	}
-	return node;
+}
+
+struct node *node_start_config(struct node *node, const FabricConfig *config, GError **error)
+{
+	node->fabric = fabric_new(config, &node_ops, node, error);
+	if (node->fabric)
+		return node;
+	node_free(node);
+	return NULL;
+}
+
+static struct node *node_create(const char *dir, unsigned int id, GMainContext *context,
+				unsigned int closed, GError **error)
+{
+	struct node *node = g_new0(struct node, 1);
+	FabricConfig config;
+
+	node_config(node, dir, id, &config);
+	config.context = context;
+	config.closed[closed] = closed != 0;
+	return node_start_config(node, &config, error);
 }
 
 struct node *node_new(const char *dir, unsigned int id, GMainContext *context, GError **error)
@@ -278,7 +312,7 @@ static void child_print(struct node *node, const char *line)
 static bool child_command(struct node *node, const char *line)
 {
 	uint64_t first, count;
-	unsigned int ms;
+	unsigned int peer;
 
 	if (strcmp(line, "enable") == 0)
 		printf("enabled %u\n", fabric_enable(node->fabric));
@@ -286,12 +320,12 @@ static bool child_command(struct node *node, const char *line)
 		fabric_disable(node->fabric);
 	else if (sscanf(line, "invalidate %" SCNu64 " %" SCNu64, &first, &count) == 2)
 		fabric_invalidate(node->fabric, first, count);
-	else if (sscanf(line, "close %u", &ms) == 1)
-		fabric_set_port(node->fabric, ms, false);
-	else if (sscanf(line, "open %u", &ms) == 1)
-		fabric_set_port(node->fabric, ms, true);
-	else if (sscanf(line, "settle %u", &ms) == 1)
-		printf("settle %s\n", fabric_settle(node->fabric, ms) ? "done" : "late");
+	else if (sscanf(line, "close %u", &peer) == 1)
+		fabric_set_port(node->fabric, peer, false);
+	else if (sscanf(line, "open %u", &peer) == 1)
+		fabric_set_port(node->fabric, peer, true);
+	else if (strcmp(line, "ping") == 0)
+		printf("pong\n");
 	else
 		return false;
 	fflush(stdout);

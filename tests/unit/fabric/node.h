@@ -22,6 +22,8 @@ struct node {
 	GString *log;
 	int ram_fd;
 	int lines[NODE_LINES];
+	/* Its callbacks cannot unmap anything: they return false. */
+	bool stuck;
 	void (*on_event)(struct node *node, const char *line);
 };
 
@@ -48,9 +50,15 @@ struct node *node_start(const char *dir, unsigned int id);
 /* Its port to node @closed is closed from the beginning. */
 struct node *node_start_closed(const char *dir, unsigned int id, unsigned int closed);
 void node_stop(struct node *node);
+/* What a node is by default, for those who start one of another kind. */
+void node_config(struct node *node, const char *dir, unsigned int id, FabricConfig *config);
+struct node *node_start_config(struct node *node, const FabricConfig *config, GError **error);
+
+/* Callbacks for @node, to take over the fabric of another one. */
+const FabricOps *node_ops_of(struct node *node, Fabric *fabric);
 
 struct child *child_start(const char *dir, unsigned int id);
-/* Commands: enable, disable, invalidate FIRST COUNT, open|close NODE, settle MS, quit. */
+/* Commands: enable, disable, invalidate FIRST COUNT, open|close NODE, ping, quit. */
 void child_tell(struct child *child, const char *command);
 void child_kill(struct child *child);
 void child_stop(struct child *child);

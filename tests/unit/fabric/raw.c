@@ -84,8 +84,6 @@ void raw_hello_init(struct raw_hello *hello, unsigned int node)
 	hello->fds[hello->n_fds++] = raw_page_new(4096, F_SEAL_SHRINK | F_SEAL_SEAL);
 	hello->fds[hello->n_fds++] = test_ram_new(RAW_RAM_SIZE);
 	hello->fds[hello->n_fds++] = test_ram_new(2 * RAW_RAM_SIZE);
-	hello->fds[hello->n_fds++] = test_line_new();
-	hello->fds[hello->n_fds++] = test_line_new();
 }
 
 void raw_hello_fini(struct raw_hello *hello)
@@ -130,6 +128,13 @@ void raw_send_message(int fd, const FabricMessage *msg)
 	raw_send(fd, data, fabric_wire_encode(msg, data), NULL, 0);
 }
 
+void raw_send_line(int fd, const FabricMessage *msg, int line)
+{
+	uint8_t data[FABRIC_WIRE_MAX];
+
+	raw_send(fd, data, fabric_wire_encode(msg, data), &line, line >= 0);
+}
+
 void raw_send_request(int fd, unsigned int type, uint32_t seq)
 {
 	FabricMessage msg = { .type = type, .seq = seq };
@@ -137,6 +142,48 @@ void raw_send_request(int fd, unsigned int type, uint32_t seq)
 	if (type == FABRIC_INVALIDATE)
 		msg.invalidate.count = 1;
 	raw_send_message(fd, &msg);
+}
+
+bool raw_receive_line(int fd, FabricMessage *msg, int *line)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 253)];
+	} control;
+	uint8_t data[FABRIC_WIRE_MAX];
+	struct iovec iov = { .iov_base = data, .iov_len = sizeof(data) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t size = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = size > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	int fds[253];
+	unsigned int n = 0;
+
+	*line = -1;
+	if (size <= 0)
+		return false;
+	if (c) {
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	}
+	g_assert_null(fabric_wire_decode(data, size, n, msg));
+	if (n == 1)
+		*line = fds[0];
+	for (unsigned int i = 0; n > 1 && i < n; i++)
+		close(fds[i]);
+	return true;
+}
+
+bool raw_receive(int fd, FabricMessage *msg)
+{
+	int line;
+	bool received = raw_receive_line(fd, msg, &line);
+
+	if (line >= 0)
+		close(line);
+	return received;
 }
 
 bool raw_ended(int fd)

@@ -25,7 +25,7 @@ int raw_dial(const char *dir, unsigned int node);
 int raw_listen(const char *dir, const char *name, int type);
 
 int raw_page_new(size_t size, int seals);
-/* Node @node with two ranges of RAM and two lines. */
+/* Node @node with two ranges of RAM, which has two lines. */
 void raw_hello_init(struct raw_hello *hello, unsigned int node);
 /* Closes what raw_hello_init() opened, and what replaced it. */
 void raw_hello_fini(struct raw_hello *hello);
@@ -33,7 +33,13 @@ void raw_hello_fini(struct raw_hello *hello);
 void raw_send(int fd, const void *data, size_t size, const int *fds, unsigned int n_fds);
 void raw_send_hello(int fd, const struct raw_hello *hello);
 void raw_send_message(int fd, const FabricMessage *msg);
+/* The same, with a descriptor. */
+void raw_send_line(int fd, const FabricMessage *msg, int line);
 void raw_send_request(int fd, unsigned int type, uint32_t seq);
+/* Reads one message, without its descriptors; false if there is none. */
+bool raw_receive(int fd, FabricMessage *msg);
+/* The same, with the descriptor of a LINE in @line, or -1. */
+bool raw_receive_line(int fd, FabricMessage *msg, int *line);
 /* Whether the node has ended the connection; what it sent before is thrown away. */
 bool raw_ended(int fd);
 

@@ -6,8 +6,9 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -139,6 +140,7 @@ static void stale_socket_is_harmless(void)
 	test_dir_remove(dir);
 }
 
+/* What may be taken is written down before anybody can see it. */
 static void numbers_grow_across_restarts(void)
 {
 	char *dir = test_dir_new();
@@ -147,23 +149,70 @@ static void numbers_grow_across_restarts(void)
 	for (unsigned int round = 0; round < 3; round++) {
 		struct node *a = node_start(dir, 1);
 
-		for (unsigned int i = 0; i < 3; i++) {
+		for (unsigned int i = 0; i < 100; i++) {
 			uint32_t incarnation = fabric_enable(a->fabric);
 			char *text = lock_read(dir);
-			char *expected = g_strdup_printf("%010u %010d\n", incarnation,
-							 (int)getpid());
+			unsigned int reserved, pid;
 
 			g_assert_cmpuint(incarnation, >, last);
 			last = incarnation;
-			/* Written before anybody can see it. */
-			g_assert_cmpstr(text, ==, expected);
+			g_assert_cmpint(sscanf(text, "%10u %10u\n", &reserved, &pid), ==, 2);
+			g_assert_cmpuint(reserved, >=, incarnation);
+			g_assert_cmpuint(reserved, <, incarnation + 64);
+			g_assert_cmpuint(pid, ==, getpid());
 			g_free(text);
-			g_free(expected);
 			fabric_disable(a->fabric);
 		}
 		node_stop(a);
 	}
-	g_assert_cmpuint(last, ==, 12);
+	/* Each start takes a number for its session, from a block of its own. */
+	g_assert_cmpuint(last, ==, 2 * 128 + 101);
+	test_dir_remove(dir);
+}
+
+/* It has used some of the numbers that it had reserved: its successor skips all. */
+static void numbers_grow_after_a_crash(void)
+{
+	char *dir = test_dir_new();
+	uint32_t last = 0;
+
+	for (unsigned int round = 0; round < 3; round++) {
+		struct child *child = child_start(dir, 1);
+		char *text;
+
+		for (unsigned int i = 0; i < 5; i++)
+			child_tell(child, "enable");
+		wait_until(saw(child->log, "enabled") == 5);
+		for (text = child->log->str; (text = strstr(text, "enabled ")); ) {
+			uint32_t incarnation = strtoul(text += 8, NULL, 10);
+
+			g_assert_cmpuint(incarnation, >, last);
+			last = incarnation;
+		}
+		child_kill(child);
+	}
+	test_dir_remove(dir);
+}
+
+/* One write for 64 enables: a guest that toggles does not make the host write. */
+static void numbers_are_reserved_in_blocks(void)
+{
+	char *dir = test_dir_new(), *last = g_strdup("");
+	struct node *a = node_start(dir, 1);
+	unsigned int writes = 0;
+
+	for (unsigned int i = 0; i < 640; i++) {
+		char *text;
+
+		fabric_enable(a->fabric);
+		text = lock_read(dir);
+		writes += strcmp(text, last) != 0;
+		g_free(last);
+		last = text;
+	}
+	g_assert_cmpuint(writes, ==, 11);
+	g_free(last);
+	node_stop(a);
 	test_dir_remove(dir);
 }
 
@@ -251,8 +300,7 @@ static void long_directory_path_works(void)
 
 struct config {
 	FabricConfig c;
-	int lines[FABRIC_LINES_MAX + 1];
-	int ram, line;
+	int ram;
 };
 
 static void node_0(struct config *t)
@@ -302,12 +350,6 @@ static void lines_129(struct config *t)
 	t->c.n_lines = 129;
 }
 
-static void line_blocks(struct config *t)
-{
-	close(t->line);
-	t->line = t->lines[0] = eventfd(0, EFD_CLOEXEC);
-}
-
 static void bad_arguments_are_refused(void)
 {
 	static const struct {
@@ -323,19 +365,17 @@ static void bad_arguments_are_refused(void)
 		{ ram_unsealed, "use memory-backend-memfd with seal=on" },
 		{ lines_0, "0 doorbell lines" },
 		{ lines_129, "129 doorbell lines" },
-		{ line_blocks, "blocks" },
 	};
 	unsigned int fds = count_fds();
 	char *dir = test_dir_new();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		struct config t = { .ram = test_ram_new(0x10000), .line = test_line_new() };
+		struct config t = { .ram = test_ram_new(0x10000) };
 		static const FabricOps none;
 		GError *error = NULL;
 
-		t.lines[0] = t.line;
 		t.c = (FabricConfig) {
-			.dir = dir, .node = 1, .n_ram = 1, .n_lines = 1, .lines = t.lines,
+			.dir = dir, .node = 1, .n_ram = 1, .n_lines = 1,
 			.ram[0] = { .size = 0x10000, .fd = t.ram },
 		};
 		cases[i].change(&t);
@@ -344,7 +384,6 @@ static void bad_arguments_are_refused(void)
 		g_assert_nonnull(strstr(error->message, cases[i].message));
 		g_error_free(error);
 		close(t.ram);
-		close(t.line);
 	}
 	g_assert_cmpuint(count_fds(), ==, fds);
 	test_dir_remove(dir);
@@ -363,6 +402,9 @@ int main(int argc, char **argv)
 			second_process_of_one_node_is_refused);
 	g_test_add_func("/directory/stale_socket_is_harmless", stale_socket_is_harmless);
 	g_test_add_func("/directory/numbers_grow_across_restarts", numbers_grow_across_restarts);
+	g_test_add_func("/directory/numbers_grow_after_a_crash", numbers_grow_after_a_crash);
+	g_test_add_func("/directory/numbers_are_reserved_in_blocks",
+			numbers_are_reserved_in_blocks);
 	g_test_add_func("/directory/numbers_are_never_0", numbers_are_never_0);
 	g_test_add_func("/directory/garbage_in_lock_file_is_recovered_from",
 			garbage_in_lock_file_is_recovered_from);

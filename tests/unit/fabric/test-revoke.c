@@ -57,7 +57,6 @@ static void invalidation_reaches_all_and_settles_once(void)
 	test_dir_remove(dir);
 }
 
-/* More than the socket takes at once, less than a peer may leave unread. */
 static void requests_in_a_row_settle_once(void)
 {
 	char *dir = test_dir_new();
@@ -69,12 +68,92 @@ static void requests_in_a_row_settle_once(void)
 		fabric_invalidate(a->fabric, i, 1);
 	fabric_disable(a->fabric);
 	wait_until(saw(a->log, "settled"));
-	g_assert_cmpuint(saw(b->log, "invalidate 1"), ==, 1000);
+	/* The end of the incarnation is the end of all its pages. */
+	g_assert_cmpuint(saw(b->log, "invalidate 1"), ==, 0);
 	g_assert_cmpuint(saw(b->log, "state 1 0"), ==, 1);
 	run_idle();
 	g_assert_cmpuint(saw(a->log, "settled"), ==, 1);
 	node_stop(a);
 	node_stop(b);
+	test_dir_remove(dir);
+}
+
+/* The first one is on its way at once; the others become one. */
+static void invalidations_in_a_row_are_told_as_one(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1), *b = node_start(dir, 2);
+
+	wait_until(fabric_peer(a->fabric, 2) && fabric_peer(b->fabric, 1));
+	fabric_invalidate(a->fabric, 500, 1);
+	for (unsigned int i = 100; i < 200; i += 2)
+		fabric_invalidate(a->fabric, i, 1);
+	fabric_invalidate(a->fabric, 10, 3);
+	wait_until(saw(a->log, "settled"));
+	g_assert_cmpuint(saw(b->log, "invalidate 1 500 1"), ==, 1);
+	g_assert_cmpuint(saw(b->log, "invalidate 1 10 189"), ==, 1);
+	g_assert_cmpuint(saw(b->log, "invalidate"), ==, 2);
+	node_stop(a);
+	node_stop(b);
+	test_dir_remove(dir);
+}
+
+/* The peer has acknowledged a request that was sent before the change. */
+static void an_acknowledgement_of_before_does_not_count(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1);
+	int fd = raw_join(dir, 1, 9);
+
+	wait_until(saw(a->log, "present 9"));
+	fabric_enable(a->fabric);
+	fabric_invalidate(a->fabric, 0, 1);
+	g_assert_true(fabric_busy(a->fabric));
+	raw_send_request(fd, FABRIC_ACK, 1);
+	run_idle();
+	g_assert_true(fabric_busy(a->fabric));
+	/* The first change is done by the second request, the next one is not. */
+	fabric_disable(a->fabric);
+	raw_send_request(fd, FABRIC_ACK, 2);
+	run_idle();
+	g_assert_true(fabric_busy(a->fabric));
+	g_assert_cmpuint(saw(a->log, "settled"), ==, 0);
+	raw_send_request(fd, FABRIC_ACK, 3);
+	wait_until(saw(a->log, "settled"));
+	close(fd);
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
+/* From one incarnation to a later one, without a 0 between. */
+static void a_stopped_peer_hears_of_the_last_incarnation_only(void)
+{
+	GMainContext *slow = g_main_context_new();
+	char *dir = test_dir_new();
+	struct node *a, *b;
+	uint32_t first, last = 0;
+
+	start_pair(dir, 2, slow, &a, &b);
+	first = fabric_enable(a->fabric);
+	for (unsigned int i = 0; i < 10000; i++) {
+		fabric_disable(a->fabric);
+		last = fabric_enable(a->fabric);
+		fabric_invalidate(a->fabric, i, 1);
+	}
+	run_idle();
+	g_assert_true(fabric_busy(a->fabric));
+	while (fabric_busy(a->fabric)) {
+		serve(slow);
+		g_main_context_iteration(NULL, FALSE);
+	}
+	g_assert_cmpuint(saw(b->log, "state 1 %u\n", first), ==, 1);
+	g_assert_cmpuint(saw(b->log, "state 1 %u\n", last), ==, 1);
+	g_assert_cmpuint(saw(b->log, "state"), ==, 2);
+	g_assert_cmpuint(saw(b->log, "invalidate"), ==, 0);
+	g_assert_cmpuint(saw(a->log, "settled"), ==, 1);
+	node_stop(a);
+	node_stop(b);
+	g_main_context_unref(slow);
 	test_dir_remove(dir);
 }
 
@@ -170,7 +249,7 @@ static void peer_that_left_unseen_is_not_waited_for(void)
 	wait_until(saw(a->log, "present 9"));
 	close(fd);
 	fabric_invalidate(a->fabric, 0, 1);
-	g_assert_true(fabric_settle(a->fabric, 20000));
+	wait_until(!fabric_busy(a->fabric));
 	g_assert_cmpstr(a->log->str, ==, "present 9 0\ngone 9\nsettled\n");
 	node_stop(a);
 	test_dir_remove(dir);
@@ -241,9 +320,10 @@ static void unread_answer_counts_as_a_peer(void)
 	g_assert_null(fabric_peer(b->fabric, 1));
 	fabric_invalidate(b->fabric, 8, 1);
 	g_assert_true(fabric_busy(b->fabric));
-	wait_until(saw(a->log, "invalidate 2"));
-	serve(slow);
-	g_assert_false(fabric_busy(b->fabric));
+	while (fabric_busy(b->fabric)) {
+		serve(slow);
+		g_main_context_iteration(NULL, FALSE);
+	}
 	g_assert_cmpstr(b->log->str, ==, "present 1 0\nsettled\n");
 	g_assert_cmpuint(saw(a->log, "invalidate 2 8 1"), ==, 1);
 	g_assert_cmpuint(saw(a->log, "invalidate"), ==, 1);
@@ -253,110 +333,31 @@ static void unread_answer_counts_as_a_peer(void)
 	test_dir_remove(dir);
 }
 
-static gboolean other_source(gpointer data)
-{
-	*(bool *)data = true;
-	return G_SOURCE_CONTINUE;
-}
-
-static gpointer serve_until_idle(gpointer data)
-{
-	struct node *node = data;
-
-	while (!saw(node->log, "invalidate"))
-		g_main_context_iteration(NULL, TRUE);
-	return NULL;
-}
-
-static void settle_serves_only_the_fabric(void)
-{
-	GMainContext *context = g_main_context_new();
-	char *dir = test_dir_new();
-	GSource *source = g_idle_source_new();
-	struct node *a, *b;
-	bool called = false;
-	GThread *thread;
-
-	start_pair(dir, 2, context, &a, &b);
-	g_source_set_callback(source, other_source, &called, NULL);
-	g_source_attach(source, context);
-	fabric_invalidate(b->fabric, 0, 1);
-	thread = g_thread_new("peer", serve_until_idle, a);
-	g_assert_true(fabric_settle(b->fabric, 20000));
-	g_thread_join(thread);
-	g_assert_false(called);
-	g_assert_cmpuint(saw(b->log, "settled"), ==, 1);
-	g_assert_true(fabric_settle(b->fabric, 0));
-	g_source_destroy(source);
-	g_source_unref(source);
-	node_stop(a);
-	node_stop(b);
-	g_main_context_unref(context);
-	test_dir_remove(dir);
-}
-
-static void settle_gives_up_and_names_the_peer(void)
+static void those_who_are_waited_for_have_names(void)
 {
 	GMainContext *slow = g_main_context_new();
 	char *dir = test_dir_new();
 	struct node *a, *b;
-	int64_t start;
+	char *names, *expected;
 
 	start_pair(dir, 2, slow, &a, &b);
+	g_assert_null(fabric_debtors(a->fabric));
 	fabric_invalidate(a->fabric, 0, 1);
-	start = g_get_monotonic_time();
-	g_assert_false(fabric_settle(a->fabric, 50));
-	g_assert_cmpint(g_get_monotonic_time() - start, >=, 50000);
-	g_assert_cmpuint(saw(a->log, "report node 2 (process"), ==, 1);
-	g_assert_true(fabric_busy(a->fabric));
+	names = fabric_debtors(a->fabric);
+	expected = g_strdup_printf("node 2 (process %d)", (int)getpid());
+	g_assert_cmpstr(names, ==, expected);
+	g_free(names);
+	g_free(expected);
 	serve(slow);
-	g_assert_true(fabric_settle(a->fabric, 0));
+	wait_until(saw(a->log, "settled"));
+	g_assert_null(fabric_debtors(a->fabric));
 	node_stop(a);
 	node_stop(b);
 	g_main_context_unref(slow);
 	test_dir_remove(dir);
 }
 
-static gpointer settle_thread(gpointer data)
-{
-	struct node *node = data;
-
-	return GINT_TO_POINTER(fabric_settle(node->fabric, 20000));
-}
-
-/* Neither serves its main context; each has asked the other before it waits. */
-static void nodes_that_settle_at_once_do_not_deadlock(void)
-{
-	GMainContext *context = g_main_context_new();
-	char *dir = test_dir_new();
-	struct node *a, *b;
-
-	start_pair(dir, 2, context, &a, &b);
-	for (unsigned int round = 1; round <= 50; round++) {
-		GThread *thread;
-
-		fabric_enable(a->fabric);
-		fabric_enable(b->fabric);
-		fabric_disable(a->fabric);
-		fabric_disable(b->fabric);
-		thread = g_thread_new("settle", settle_thread, a);
-		g_assert_true(fabric_settle(b->fabric, 20000));
-		/* A has the ACK of B only if B served it; B may have been first. */
-		while (saw(b->log, "state 1 0") < round)
-			g_main_context_iteration(context, TRUE);
-		g_assert_true(GPOINTER_TO_INT(g_thread_join(thread)));
-		run_idle();
-		serve(context);
-	}
-	g_assert_cmpuint(saw(a->log, "report"), ==, 0);
-	g_assert_cmpuint(saw(b->log, "report"), ==, 0);
-	node_stop(a);
-	node_stop(b);
-	g_main_context_unref(context);
-	test_dir_remove(dir);
-}
-
-static void processes_that_settle_at_once_do_not_deadlock(void)
+static void processes_that_invalidate_at_once_do_not_deadlock(void)
 {
 	char *dir = test_dir_new();
 	struct child *child[3];
@@ -366,15 +367,35 @@ static void processes_that_settle_at_once_do_not_deadlock(void)
 	for (unsigned int i = 0; i < 3; i++)
 		wait_until(saw(child[i]->log, "present") == 2);
 	for (unsigned int round = 1; round <= 20; round++) {
-		for (unsigned int i = 0; i < 3; i++) {
-			child_tell(child[i], "invalidate 0 16");
-			child_tell(child[i], "settle 15000");
-		}
 		for (unsigned int i = 0; i < 3; i++)
-			wait_until(saw(child[i]->log, "settle done") == round);
+			child_tell(child[i], "invalidate 0 16");
+		for (unsigned int i = 0; i < 3; i++)
+			wait_until(saw(child[i]->log, "settled") == round);
 	}
 	for (unsigned int i = 0; i < 3; i++)
 		child_stop(child[i]);
+	test_dir_remove(dir);
+}
+
+/* A device that is replaced while it is busy: the other one gets what comes. */
+static void others_can_be_called_back(void)
+{
+	GMainContext *slow = g_main_context_new();
+	char *dir = test_dir_new();
+	struct node *a, *b, other = { .log = g_string_new(NULL) };
+	const FabricOps *ops;
+
+	start_pair(dir, 2, slow, &a, &b);
+	fabric_invalidate(a->fabric, 0, 1);
+	ops = node_ops_of(&other, a->fabric);
+	fabric_set_ops(a->fabric, ops, &other);
+	serve(slow);
+	wait_until(saw(other.log, "settled"));
+	g_assert_cmpuint(saw(a->log, "settled"), ==, 0);
+	node_stop(a);
+	node_stop(b);
+	g_string_free(other.log, TRUE);
+	g_main_context_unref(slow);
 	test_dir_remove(dir);
 }
 
@@ -385,6 +406,12 @@ int main(int argc, char **argv)
 	g_test_add_func("/revoke/invalidation_reaches_all_and_settles_once",
 			invalidation_reaches_all_and_settles_once);
 	g_test_add_func("/revoke/requests_in_a_row_settle_once", requests_in_a_row_settle_once);
+	g_test_add_func("/revoke/invalidations_in_a_row_are_told_as_one",
+			invalidations_in_a_row_are_told_as_one);
+	g_test_add_func("/revoke/an_acknowledgement_of_before_does_not_count",
+			an_acknowledgement_of_before_does_not_count);
+	g_test_add_func("/revoke/a_stopped_peer_hears_of_the_last_incarnation_only",
+			a_stopped_peer_hears_of_the_last_incarnation_only);
 	g_test_add_func("/revoke/nobody_to_wait_for_is_not_busy", nobody_to_wait_for_is_not_busy);
 	g_test_add_func("/revoke/enabling_anew_waits_for_the_old_incarnation",
 			enabling_anew_waits_for_the_old_incarnation);
@@ -396,12 +423,10 @@ int main(int argc, char **argv)
 			dropped_peer_is_waited_for_until_it_closes);
 	g_test_add_func("/revoke/dropped_peers_do_not_pile_up", dropped_peers_do_not_pile_up);
 	g_test_add_func("/revoke/unread_answer_counts_as_a_peer", unread_answer_counts_as_a_peer);
-	g_test_add_func("/revoke/settle_serves_only_the_fabric", settle_serves_only_the_fabric);
-	g_test_add_func("/revoke/settle_gives_up_and_names_the_peer",
-			settle_gives_up_and_names_the_peer);
-	g_test_add_func("/revoke/nodes_that_settle_at_once_do_not_deadlock",
-			nodes_that_settle_at_once_do_not_deadlock);
-	g_test_add_func("/revoke/processes_that_settle_at_once_do_not_deadlock",
-			processes_that_settle_at_once_do_not_deadlock);
+	g_test_add_func("/revoke/those_who_are_waited_for_have_names",
+			those_who_are_waited_for_have_names);
+	g_test_add_func("/revoke/processes_that_invalidate_at_once_do_not_deadlock",
+			processes_that_invalidate_at_once_do_not_deadlock);
+	g_test_add_func("/revoke/others_can_be_called_back", others_can_be_called_back);
 	return g_test_run();
 }

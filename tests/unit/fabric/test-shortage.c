@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -37,6 +38,16 @@ static struct rlimit limit_files(rlim_t soft)
 	now.rlim_cur = soft;
 	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &now), ==, 0);
 	return was;
+}
+
+/* Whether a hard limit can be raised again. */
+static bool may_raise_limits(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	g_assert_cmpint(syscall(SYS_capget, &header, data), ==, 0);
+	return data[0].effective & (1u << CAP_SYS_RESOURCE);
 }
 
 static bool reported(const struct node *node, const char *what)
@@ -80,7 +91,7 @@ static void no_free_descriptor_delays_acceptance(void)
 	struct rlimit was = limit_files(next_fd());
 	int64_t until;
 
-	wait_until(reported(a, "cannot accept a connection yet"));
+	wait_until(reported(a, "no descriptor is free for a connection"));
 	/* Tried again, but reported once, and not in a busy loop. */
 	until = g_get_monotonic_time() + 300000;
 	for (unsigned int turns = 0; g_get_monotonic_time() < until; turns++) {
@@ -95,22 +106,74 @@ static void no_free_descriptor_delays_acceptance(void)
 	test_dir_remove(dir);
 }
 
-static void hello_that_does_not_fit_is_reported(void)
+static void hello_that_does_not_fit_waits(void)
 {
 	char *dir = test_dir_new();
 	struct node *a = node_start(dir, 1);
 	unsigned int fds = count_fds();
 	int fd = raw_join(dir, 1, 9);
-	/* Room for the connection and two of the five descriptors of the HELLO. */
+	/* Room for the connection and two of the three descriptors of the HELLO. */
 	struct rlimit was = limit_files(next_fd() + 3);
 
-	wait_until(saw(a->log, "report"));
-	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &was), ==, 0);
-	g_assert_true(reported(a, "raise the limit of open files"));
+	wait_until(reported(a, "no descriptor is free for a message"));
+	g_assert_true(reported(a, "ulimit -n"));
+	run_idle();
 	g_assert_cmpuint(saw(a->log, "present"), ==, 0);
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &was), ==, 0);
+	wait_until(saw(a->log, "present 9"));
+	g_assert_cmpuint(saw(a->log, "report"), ==, 1);
 	close(fd);
 	wait_until(count_fds() == fds);
 	node_stop(a);
+	test_dir_remove(dir);
+}
+
+/* As many sockets as there can be nodes. */
+static void too_few_descriptors_are_refused_with_the_number(void)
+{
+	char *dir = test_dir_new(), *expected;
+	int listener[30];
+	struct rlimit was, now;
+	GError *error = NULL;
+	unsigned int open;
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(listener); i++) {
+		char name[16];
+
+		g_snprintf(name, sizeof(name), "%u.sock", 10 + i);
+		listener[i] = raw_listen(dir, name, SOCK_SEQPACKET);
+	}
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &was), ==, 0);
+	if (!may_raise_limits()) {
+		g_test_skip("needs CAP_SYS_RESOURCE to have its limit back");
+		goto out;
+	}
+	/* The hard limit is too low: nobody is dialled. */
+	open = next_fd();
+	now = (struct rlimit) { open + 40, open + 40 };
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &now), ==, 0);
+	g_assert_null(node_new(dir, 1, NULL, &error));
+	g_assert_error(error, FABRIC_ERROR, FABRIC_ERROR_SYSTEM);
+	g_test_message("%s", error->message);
+	expected = g_strdup_printf("but it is %u: raise it with ulimit -n ", open + 40);
+	g_assert_nonnull(strstr(error->message, "30 nodes in fabric"));
+	g_assert_nonnull(strstr(error->message, expected));
+	g_assert_cmpint(accept(listener[0], NULL, NULL), <, 0);
+	/* What it asks for is enough. */
+	now.rlim_cur = now.rlim_max = atoi(strstr(error->message, "ulimit -n ") + 10);
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &now), ==, 0);
+	node_stop(node_start(dir, 1));
+	/* A soft limit that is too low is raised. */
+	was.rlim_cur = open + 40;
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &was), ==, 0);
+	node_stop(node_start(dir, 1));
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &now), ==, 0);
+	g_assert_cmpuint(now.rlim_cur, ==, was.rlim_max);
+	g_free(expected);
+	g_error_free(error);
+out:
+	for (unsigned int i = 0; i < G_N_ELEMENTS(listener); i++)
+		close(listener[i]);
 	test_dir_remove(dir);
 }
 
@@ -124,25 +187,23 @@ static void capabilities_set(uint32_t drop)
 	g_assert_cmpint(syscall(SYS_capset, &header, data), ==, 0);
 }
 
-static unsigned int take_hellos(const int *fd, unsigned int n)
+/* Accepts what was dialled, reads its HELLO and lets it go. */
+static bool take_hello(int listener)
 {
-	unsigned int hellos = 0;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	FabricWireHello hello;
+	bool taken = recv(fd, &hello, sizeof(hello), 0) == sizeof(hello);
 
-	for (unsigned int i = 0; i < n; i++) {
-		FabricWireHello hello;
-
-		hellos += recv(fd[i], &hello, sizeof(hello), 0) == sizeof(hello);
-	}
-	return hellos;
+	close(fd);
+	return taken;
 }
 
 /* HELLOs that nobody reads fill what the user may have in flight. */
 static void hello_waits_for_descriptors_in_flight(void)
 {
-	enum { OTHERS = 20 };
+	enum { OTHERS = 40 };
 	char *dir = test_dir_new();
-	int listener[OTHERS], fd[OTHERS], stranger;
-	unsigned int hellos = 0;
+	int listener[OTHERS], stranger;
 	struct rlimit was;
 	struct node *a;
 
@@ -154,30 +215,23 @@ static void hello_waits_for_descriptors_in_flight(void)
 	}
 	/* Those who have one of these are not bounded. */
 	capabilities_set(1u << CAP_SYS_RESOURCE | 1u << CAP_SYS_ADMIN);
-	was = limit_files(next_fd() + 60);
 	a = node_start(dir, 1);
-	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &was), ==, 0);
 	stranger = raw_join(dir, 1, 9);
-	limit_files(next_fd() + 30);
+	/* There is room for descriptors, but three times as many as nodes are in flight. */
+	was = limit_files(next_fd() + 12);
 	/* The HELLO of node 9 is read, but the answer must wait. */
 	run_idle();
 	g_assert_cmpuint(a->log->len, ==, 0);
 	fabric_enable(a->fabric);
 
-	for (unsigned int i = 0; i < OTHERS; i++) {
-		fd[i] = accept4(listener[i], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		g_assert_cmpint(fd[i], >=, 0);
-	}
-	/* The order in which they were dialled is that of the directory: any. */
-	wait_until((hellos += take_hellos(fd, OTHERS)) == OTHERS);
+	for (unsigned int i = 0; i < OTHERS; i++)
+		g_assert_true(take_hello(listener[i]));
 	wait_until(saw(a->log, "present 9"));
 	g_assert_cmpuint(saw(a->log, "report"), ==, 0);
 	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &was), ==, 0);
 	capabilities_set(0);
-	for (unsigned int i = 0; i < OTHERS; i++) {
-		close(fd[i]);
+	for (unsigned int i = 0; i < OTHERS; i++)
 		close(listener[i]);
-	}
 	close(stranger);
 	node_stop(a);
 	test_dir_remove(dir);
@@ -241,8 +295,9 @@ int main(int argc, char **argv)
 			full_listen_queue_is_dialled_again);
 	g_test_add_func("/shortage/no_free_descriptor_delays_acceptance",
 			no_free_descriptor_delays_acceptance);
-	g_test_add_func("/shortage/hello_that_does_not_fit_is_reported",
-			hello_that_does_not_fit_is_reported);
+	g_test_add_func("/shortage/hello_that_does_not_fit_waits", hello_that_does_not_fit_waits);
+	g_test_add_func("/shortage/too_few_descriptors_are_refused_with_the_number",
+			too_few_descriptors_are_refused_with_the_number);
 	g_test_add_func("/shortage/hello_waits_for_descriptors_in_flight",
 			hello_waits_for_descriptors_in_flight);
 	g_test_add_func("/shortage/other_user_is_refused", other_user_is_refused);

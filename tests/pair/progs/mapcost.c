@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What it costs to connect to, map and first touch the n-th segment, beside a
+ * signal there and back, which is measured in turns with it.
+ *
+ * Usage: mapcost export ID COUNT	segments of one page from ID on; answers signals
+ *					of the first one until nobody sends any more
+ *	  mapcost import NODE ID MARK...	in ascending order
+ * Output of the importer, a line per MARK: "segment MARK map M signal S ratio R" (M,
+ * S: microseconds, medians of the NEAR segments around it), and for each but
+ * the first "over F ratio R" (to the map of the first one).  COUNT must be NEAR
+ * more than the last MARK.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pairprog.h"
+
+#define SEGMENT		4096UL
+#define NEAR		16
+#define WARM_UP		64	/* signals */
+#define SIGNAL_MS	30000
+#define IDLE_MS		600000
+
+struct run {
+	rsmapi_controller_handle_t ctrl;
+	rsm_node_id_t node;
+	rsm_memseg_id_t id;
+	unsigned long next;			/* segment */
+	rsm_memseg_import_handle_t bell;	/* the first segment */
+};
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v)
+{
+	qsort(v, NEAR, sizeof(*v), by_value);
+	return (v[NEAR / 2 - 1] + v[NEAR / 2]) / 2;
+}
+
+static void export_side(rsm_memseg_id_t id, unsigned long count)
+{
+	rsmapi_controller_handle_t ctrl = pair_controller();
+	char *mem = pair_memory(count * SEGMENT);
+	rsm_memseg_export_handle_t first = pair_export(ctrl, mem, SEGMENT, id);
+	int err;
+
+	for (unsigned long n = 1; n < count; n++)
+		pair_export(ctrl, mem + n * SEGMENT, SEGMENT, id + (rsm_memseg_id_t)n);
+	printf("ready\n");
+	fflush(stdout);
+	while (!rsm_intr_signal_wait(first, IDLE_MS)) {
+		err = rsm_intr_signal_post(first, 0);
+		if (err)
+			pair_die("answer: error %d", err);
+	}
+}
+
+/* Imports stay until the program ends. */
+static rsm_memseg_import_handle_t map_next(struct run *run)
+{
+	rsm_memseg_import_handle_t im;
+	volatile char *segment = pair_import(run->ctrl, run->node,
+					     run->id + (rsm_memseg_id_t)run->next, SEGMENT, &im);
+
+	*segment = 1;
+	run->next++;
+	return im;
+}
+
+static void there_and_back(struct run *run)
+{
+	int err = rsm_intr_signal_post(run->bell, 0);
+
+	if (!err)
+		err = rsm_intr_signal_wait(run->bell, SIGNAL_MS);
+	if (err)
+		pair_die("signal: error %d", err);
+}
+
+/* Maps up to the mark, and half of the measured ones beyond it; the time of a map. */
+static double measure(struct run *run, unsigned long mark)
+{
+	double maps[NEAR], signals[NEAR], map, signal;
+
+	while (run->next < mark - NEAR / 2)
+		map_next(run);
+	for (int i = 0; i < NEAR; i++) {
+		double start = now_us(), mapped;
+
+		map_next(run);
+		mapped = now_us();
+		there_and_back(run);
+		maps[i] = mapped - start;
+		signals[i] = now_us() - mapped;
+	}
+	map = median(maps);
+	signal = median(signals);
+	printf("segment %lu map %.0f signal %.0f ratio %.2f", mark, map, signal, map / signal);
+	return map;
+}
+
+static void import_side(struct run *run, int marks, char **mark)
+{
+	double first = 0, map;
+
+	run->bell = map_next(run);
+	for (int i = 0; i < WARM_UP; i++)
+		there_and_back(run);
+	for (int i = 0; i < marks; i++) {
+		unsigned long number = pair_number(mark[i], 10);
+
+		if (number < run->next + NEAR / 2)
+			pair_die("mark %lu is too close to the one before", number);
+		map = measure(run, number);
+		if (i)
+			printf(" over %s ratio %.2f", mark[0], map / first);
+		else
+			first = map;
+		printf("\n");
+		fflush(stdout);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = { 0 };
+	unsigned long count;
+
+	if (argc == 4 && !strcmp(argv[1], "export")) {
+		count = pair_number(argv[3], 10);
+		pair_descriptors(count);
+		export_side(pair_number(argv[2], 16), count);
+	} else if (argc >= 5 && !strcmp(argv[1], "import")) {
+		pair_descriptors(pair_number(argv[argc - 1], 10) + NEAR);
+		run.ctrl = pair_controller();
+		run.node = pair_number(argv[2], 10);
+		run.id = pair_number(argv[3], 16);
+		import_side(&run, argc - 4, argv + 4);
+	} else {
+		pair_die("usage: mapcost export ID COUNT | import NODE ID MARK...");
+	}
+	return 0;
+}
