@@ -31,7 +31,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "connection.h"
 
 /* Name, reads, owes, deadline, until. */
 const FabricStateInfo fabric_states[] = {
@@ -123,7 +123,6 @@ void fabric_connection_free(FabricConnection *conn)
         fabric_place_leave(places[i]);
     }
     conn->fabric->owing -= conn->owing;
-    fabric_packet_clear(conn);
     close(conn->fd);
     g_free(conn->fault);
     g_free(conn);

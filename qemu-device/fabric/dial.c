@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "member.h"
 
 static void redial_in(Fabric *f, unsigned node, int64_t milliseconds)
 {
@@ -131,7 +131,7 @@ static bool accept_one(Fabric *f)
     int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0) {
-        fabric_limit_over(f);
+        f->short_of_fds = false;
         fabric_connection_new(f, fd, CONNECTION_ACCEPTED, 0);
         return true;
     }
@@ -141,12 +141,14 @@ static bool accept_one(Fabric *f)
     case ENOBUFS:
     case ENOMEM:
         fabric_limit_report(f, "a connection of another node");
+        f->short_of_fds = true;
+        fabric_retry(f);
         return false;
     case EINTR:
     case ECONNABORTED:
         return true;
     default:
-        fabric_limit_over(f);
+        f->short_of_fds = false;
         return false;
     }
 }

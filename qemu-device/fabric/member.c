@@ -8,7 +8,7 @@
  */
 #include <sys/socket.h>
 
-#include "internal.h"
+#include "member.h"
 
 static FabricNode *node_of(const FabricConnection *conn)
 {
@@ -153,7 +153,7 @@ static void note_loss(FabricConnection *conn, bool peer)
 {
     const int64_t steady = FABRIC_REDIAL_MAX * G_USEC_PER_SEC;
 
-    conn->lost = peer || conn->state == CONNECTION_DIALLED;
+    conn->lost = peer || conn->dialled;
     if (peer && g_get_monotonic_time() - conn->began >= steady) {
         node_of(conn)->redial_wait = 0;
     }
