@@ -216,7 +216,9 @@ static void slot_say_hello(struct slot *slot)
 	};
 	uint8_t data[FABRIC_WIRE_MAX];
 
-	slot->node = msg.hello.node;
+	/* Only the first one on a connection says who it is. */
+	if (slot->node == 0)
+		slot->node = msg.hello.node;
 	slot_send(slot, data, fabric_wire_encode(&msg, data), fds, 2);
 }
 
