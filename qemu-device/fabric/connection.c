@@ -116,7 +116,7 @@ void fabric_connection_free(FabricConnection *conn)
 {
     FabricPlace *places[] = {
         &conn->in_all, &conn->in_node, &conn->in_ready, &conn->in_ended,
-        &conn->in_deadlines, &conn->in_retry, &conn->in_leaving,
+        &conn->in_deadlines, &conn->in_retry,
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {

@@ -76,19 +76,6 @@ void fabric_dial(Fabric *f, unsigned node)
     }
 }
 
-/* Whether a connection may still make it a peer, so that none is needed. */
-static bool node_is_near(const FabricNode *n)
-{
-    for (GList *l = n->connections.head; l; l = l->next) {
-        const FabricConnection *conn = l->data;
-
-        if (conn->state != CONNECTION_LEAVING) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void redial_node(Fabric *f, unsigned node)
 {
     FabricNode *n = &f->nodes[node];
@@ -97,8 +84,8 @@ static void redial_node(Fabric *f, unsigned node)
     if (n->peer) {
         return;
     }
-    if (node_is_near(n)) {
-        /* What comes of it is not known yet. */
+    if (!g_queue_is_empty(&n->connections)) {
+        /* One may still make it a peer, or must be closed before another. */
         redial_in(f, node, FABRIC_REDIAL_SECONDS * 1000);
     } else {
         fabric_dial(f, node);

@@ -38,8 +38,7 @@ static bool fabric_join(Fabric *f, GMainContext *context, GError **error)
 
     f->session = fabric_dir_number(f);
     if (!fabric_dir_listen(f, error) ||
-        !fabric_limit_check(f, fabric_dir_list(f, present), error) ||
-        !fabric_turn_attach(f, context, error)) {
+        !fabric_limit_check(f, fabric_dir_list(f, present), error)) {
         return false;
     }
     for (unsigned node = 1; node <= FABRIC_NODE_MAX; node++) {
@@ -47,7 +46,8 @@ static bool fabric_join(Fabric *f, GMainContext *context, GError **error)
             fabric_dial(f, node);
         }
     }
-    return true;
+    /* Last: from here on another thread may dispatch it. */
+    return fabric_turn_attach(f, context, error);
 }
 
 Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops,

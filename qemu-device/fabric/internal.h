@@ -21,7 +21,6 @@
 #define FABRIC_HELLO_SECONDS    5    /* a silent connection is closed then */
 #define FABRIC_STRANGERS_MAX    32   /* accepted, no hello yet */
 #define FABRIC_UNSENT_MAX       4    /* with more we read nothing of a peer */
-#define FABRIC_LEAVING_MAX      64   /* dropped, not closed by the other side */
 #define FABRIC_BATCH            16   /* packets of one peer in a row */
 #define FABRIC_FDS_MAX          253  /* what the kernel lets a packet carry */
 #define FABRIC_REDIAL_SECONDS   1    /* after a loss; doubled each time ... */
@@ -103,8 +102,7 @@ typedef struct FabricConnection {
     bool owing;             /* it is counted in Fabric.owing */
     bool lost;              /* its node is to be dialled again */
 
-    FabricPlace in_all, in_node, in_ready, in_ended, in_deadlines, in_retry,
-                in_leaving;
+    FabricPlace in_all, in_node, in_ready, in_ended, in_deadlines, in_retry;
 
     GQueue out;             /* FabricPacket, first to send at the head */
     bool short_of_memory;   /* sending waits for the retry, not for epoll */
@@ -168,7 +166,6 @@ struct Fabric {
     GQueue ended;           /* ended or faulty, not yet dealt with */
     GQueue deadlines;       /* the earliest at the head */
     GQueue retry;           /* to be tried again at retry_at */
-    GQueue leaving;         /* in CONNECTION_LEAVING, the oldest at the head */
     unsigned strangers;     /* in CONNECTION_ACCEPTED */
     unsigned owing;         /* that owe an acknowledgement */
     bool waiting;           /* busy; cleared just before settled() */
