@@ -258,7 +258,7 @@ static void peer_that_left_unseen_is_not_waited_for(void)
 /* It may still store into our memory: only its end proves that it does not. */
 static void dropped_peer_is_waited_for_until_it_closes(void)
 {
-	char *dir = test_dir_new();
+	char *dir = test_dir_new(), *names, *expected;
 	struct node *a = node_start(dir, 1);
 	int fd = raw_join(dir, 1, 9);
 
@@ -268,6 +268,12 @@ static void dropped_peer_is_waited_for_until_it_closes(void)
 	wait_until(saw(a->log, "gone 9"));
 	run_idle();
 	g_assert_true(fabric_busy(a->fabric));
+	names = fabric_debtors(a->fabric);
+	expected = g_strdup_printf("node 9 (process %d, leaving until it closes its end)",
+				   (int)getpid());
+	g_assert_cmpstr(names, ==, expected);
+	g_free(names);
+	g_free(expected);
 	g_assert_true(raw_ended(fd));
 	close(fd);
 	wait_until(saw(a->log, "settled"));
