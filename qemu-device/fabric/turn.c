@@ -22,7 +22,6 @@ typedef struct FabricSource {
     void (*lock)(void *opaque);
     void (*unlock)(void *opaque);
     void *opaque;
-    gpointer tag;           /* of the epoll descriptor */
 } FabricSource;
 
 static void turn_collect(Fabric *f)
