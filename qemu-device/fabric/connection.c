@@ -31,7 +31,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "connection.h"
 
 /* Name, reads, owes, deadline, until. */
 const FabricStateInfo fabric_states[] = {
@@ -116,14 +116,13 @@ void fabric_connection_free(FabricConnection *conn)
 {
     FabricPlace *places[] = {
         &conn->in_all, &conn->in_node, &conn->in_ready, &conn->in_ended,
-        &conn->in_deadlines, &conn->in_retry, &conn->in_leaving,
+        &conn->in_deadlines, &conn->in_retry,
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
         fabric_place_leave(places[i]);
     }
     conn->fabric->owing -= conn->owing;
-    fabric_packet_clear(conn);
     close(conn->fd);
     g_free(conn->fault);
     g_free(conn);

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "member.h"
 
 static void redial_in(Fabric *f, unsigned node, int64_t milliseconds)
 {
@@ -76,19 +76,6 @@ void fabric_dial(Fabric *f, unsigned node)
     }
 }
 
-/* Whether a connection may still make it a peer, so that none is needed. */
-static bool node_is_near(const FabricNode *n)
-{
-    for (GList *l = n->connections.head; l; l = l->next) {
-        const FabricConnection *conn = l->data;
-
-        if (conn->state != CONNECTION_LEAVING) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void redial_node(Fabric *f, unsigned node)
 {
     FabricNode *n = &f->nodes[node];
@@ -97,8 +84,8 @@ static void redial_node(Fabric *f, unsigned node)
     if (n->peer) {
         return;
     }
-    if (node_is_near(n)) {
-        /* What comes of it is not known yet. */
+    if (!g_queue_is_empty(&n->connections)) {
+        /* One may still make it a peer, or must be closed before another. */
         redial_in(f, node, FABRIC_REDIAL_SECONDS * 1000);
     } else {
         fabric_dial(f, node);
@@ -131,7 +118,7 @@ static bool accept_one(Fabric *f)
     int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0) {
-        fabric_limit_over(f);
+        f->short_of_fds = false;
         fabric_connection_new(f, fd, CONNECTION_ACCEPTED, 0);
         return true;
     }
@@ -141,12 +128,14 @@ static bool accept_one(Fabric *f)
     case ENOBUFS:
     case ENOMEM:
         fabric_limit_report(f, "a connection of another node");
+        f->short_of_fds = true;
+        fabric_retry(f);
         return false;
     case EINTR:
     case ECONNABORTED:
         return true;
     default:
-        fabric_limit_over(f);
+        f->short_of_fds = false;
         return false;
     }
 }

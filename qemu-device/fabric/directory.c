@@ -18,22 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "local.h"
 
 /* "NUMBER PID\n", ten digits each: rewritten in one piece */
 #define LOCK_TEXT_SIZE  22
-
-bool fabric_fail(GError **error, int code, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (error) {
-        *error = g_error_new_valist(FABRIC_ERROR, code, format, args);
-    }
-    va_end(args);
-    return false;
-}
 
 bool fabric_dir_open(Fabric *f, GError **error)
 {

@@ -5,9 +5,9 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <string.h>
+#include <fcntl.h>
 
-#include "internal.h"
+#include "turn.h"
 
 G_DEFINE_QUARK(fabric_error, fabric_error)
 
@@ -38,8 +38,7 @@ static bool fabric_join(Fabric *f, GMainContext *context, GError **error)
 
     f->session = fabric_dir_number(f);
     if (!fabric_dir_listen(f, error) ||
-        !fabric_limit_check(f, fabric_dir_list(f, present), error) ||
-        !fabric_turn_attach(f, context, error)) {
+        !fabric_limit_check(f, fabric_dir_list(f, present), error)) {
         return false;
     }
     for (unsigned node = 1; node <= FABRIC_NODE_MAX; node++) {
@@ -47,7 +46,8 @@ static bool fabric_join(Fabric *f, GMainContext *context, GError **error)
             fabric_dial(f, node);
         }
     }
-    return true;
+    /* Last: from here on another thread may dispatch it. */
+    return fabric_turn_attach(f, context, error);
 }
 
 Fabric *fabric_new(const FabricConfig *config, const FabricOps *ops,
@@ -80,6 +80,7 @@ void fabric_free(Fabric *f)
     while ((conn = g_queue_peek_head(&f->all))) {
         fabric_peer_fini(&conn->peer);
         fabric_line_forget(conn);
+        fabric_packet_clear(conn);
         fabric_connection_free(conn);
     }
     fabric_turn_fini(f);
@@ -135,6 +136,29 @@ void fabric_invalidate(Fabric *f, uint64_t first, uint64_t count)
     }
 }
 
+bool fabric_set_line(Fabric *f, unsigned node, unsigned line, int fd)
+{
+    const FabricPeer *peer = fabric_peer(f, node);
+
+    if (!peer || !peer->linked || f->self.incarnation == 0 ||
+        peer->incarnation == 0 || line >= f->self.n_lines) {
+        return false;
+    }
+    if (fd >= 0) {
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0) {
+            return false;
+        }
+    }
+    if (node == f->node) {
+        fabric_line_give_own(f, line, fd);
+    } else {
+        fabric_line_give(f->nodes[node].peer, line, fd);
+        fabric_news_tell(f->nodes[node].peer);
+    }
+    return true;
+}
+
 bool fabric_busy(const Fabric *f)
 {
     return f->waiting;
@@ -165,15 +189,4 @@ char *fabric_debtors(const Fabric *f)
         }
     }
     return g_string_free(names, names->len == 0);
-}
-
-const FabricPeer *fabric_peer(const Fabric *f, unsigned node)
-{
-    const FabricConnection *conn;
-
-    if (node == f->node) {
-        return &f->self;
-    }
-    conn = node <= FABRIC_NODE_MAX ? f->nodes[node].peer : NULL;
-    return conn ? &conn->peer : NULL;
 }

@@ -14,10 +14,10 @@
  *
  * Threads: the functions below do not lock; their callers serialise them, in
  * QEMU by the adapter's own lock.  The fabric takes that lock by itself
- * (FabricConfig.lock) when its main context, which may belong to another thread,
- * dispatches it, and holds it while it calls back.  All callbacks come from
- * there, none from inside a function below.  A callback may call any of them but
- * fabric_free().  One turn of the main context works for about
+ * (FabricConfig.lock) when its main context, which may belong to another
+ * thread, dispatches it, and holds it while it calls back.  All callbacks come
+ * from there, none from inside a function below.  A callback may call any of
+ * them but fabric_free().  One turn of the main context works for about
  * FABRIC_TURN_US in sum for all peers; what is left is the next turn's.
  */
 #ifndef FABRIC_H
@@ -53,8 +53,8 @@ typedef struct FabricRam {
 /*
  * The control page of a node: a sealed memfd written by its own process and
  * mapped read-only by its peers, so that a peer sees a change of the tables
- * without waiting for a message.  The table fields change only while
- * `inbound` is 0; `inbound`, `incarnation` and `ram_gone` are accessed atomically.
+ * without waiting for a message.  The table fields change only while `inbound`
+ * is 0; `inbound`, `incarnation` and `ram_gone` are accessed atomically.
  */
 typedef struct FabricPage {
     uint32_t magic;             /* FABRIC_PAGE_MAGIC */
@@ -78,7 +78,7 @@ typedef struct FabricPeer {
     unsigned n_ram;
     FabricRam ram[FABRIC_RAM_MAX];
     unsigned n_lines;           /* doorbell lines that the node has */
-    int lines[FABRIC_LINES_MAX];    /* eventfds of those it lets us ring, or -1 */
+    int lines[FABRIC_LINES_MAX];    /* eventfds of those we may ring, or -1 */
 } FabricPeer;
 
 /*
@@ -101,8 +101,8 @@ typedef struct FabricOps {
      */
     bool (*peer_linked)(void *opaque, const FabricPeer *peer);
     /*
-     * It left or was dropped.  On return nothing of it may be mapped, and no use
-     * of @peer remain (false: the same as above, for all of it).
+     * It left or was dropped.  On return nothing of it may be mapped, and no
+     * use of @peer remain (false: the same as above, for all of it).
      */
     bool (*peer_gone)(void *opaque, const FabricPeer *peer);
     /* peer->lines has changed: a right to ring was given or taken. */
@@ -201,9 +201,10 @@ void fabric_set_port(Fabric *fabric, unsigned node, bool open);
 bool fabric_busy(const Fabric *fabric);
 
 /*
- * Who is waited for: "node 2 (process 4711), node 3 (process 4712)", to be freed
- * with g_free(); NULL if nobody is, which settled() may still have to tell.
- * One that is no peer now, but was or may be one, has its state after the number.
+ * Who is waited for: "node 2 (process 4711), node 3 (process 4712)", to be
+ * freed with g_free(); NULL if nobody is, which settled() may still have to
+ * tell.  One that is no peer now, but was or may be one, has its state after
+ * the number.
  */
 char *fabric_debtors(const Fabric *fabric);
 

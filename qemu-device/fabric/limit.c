@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "local.h"
 
 /*
  * Beside those of peers: connections that have not said who they are, and
@@ -79,19 +79,16 @@ bool fabric_limit_free(unsigned n)
 
 void fabric_limit_report(Fabric *f, const char *what)
 {
-    if (!f->short_of_fds) {
-        struct rlimit limit = { 0 };
+    const int64_t pause = FABRIC_REDIAL_MAX * G_USEC_PER_SEC;
+    int64_t now = g_get_monotonic_time();
+    struct rlimit limit = { 0 };
 
-        getrlimit(RLIMIT_NOFILE, &limit);
-        fabric_report(f, "no descriptor is free for %s, which waits: raise "
-                      "the limit of %u open files (ulimit -n)", what,
-                      (unsigned)limit.rlim_cur);
+    if (f->shortage_told != 0 && now - f->shortage_told < pause) {
+        return;
     }
-    f->short_of_fds = true;
-    fabric_retry(f);
-}
-
-void fabric_limit_over(Fabric *f)
-{
-    f->short_of_fds = false;
+    f->shortage_told = now;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    fabric_report(f, "no descriptor is free for %s, which waits: raise the "
+                  "limit of %u open files (ulimit -n)", what,
+                  (unsigned)limit.rlim_cur);
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "peer.h"
 
 static void line_close(int *fd)
 {
@@ -29,8 +29,7 @@ static bool grant_due(const FabricGrant *grant)
     return grant->fd >= 0 || grant->taken;
 }
 
-/* Takes @fd; -1 takes the right back. */
-static void grant_change(FabricConnection *conn, unsigned line, int fd)
+void fabric_line_give(FabricConnection *conn, unsigned line, int fd)
 {
     FabricGrant *grant = &conn->grants[line];
 
@@ -75,6 +74,12 @@ void fabric_line_forget_own(Fabric *f)
     }
 }
 
+void fabric_line_give_own(Fabric *f, unsigned line, int fd)
+{
+    line_close(&f->self.lines[line]);
+    f->self.lines[line] = fd;
+}
+
 static bool line_is_eventfd(int fd)
 {
     char path[32], target[32];
@@ -109,30 +114,6 @@ bool fabric_line_heard(FabricConnection *conn, const FabricMessage *msg,
     /* It was meant for what we were before, or it is a fault. */
     line_close(&fd);
     return false;
-}
-
-bool fabric_set_line(Fabric *f, unsigned node, unsigned line, int fd)
-{
-    const FabricPeer *peer = fabric_peer(f, node);
-
-    if (!peer || !peer->linked || f->self.incarnation == 0 ||
-        peer->incarnation == 0 || line >= f->self.n_lines) {
-        return false;
-    }
-    if (fd >= 0) {
-        fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0) {
-            return false;
-        }
-    }
-    if (node == f->node) {
-        line_close(&f->self.lines[line]);
-        f->self.lines[line] = fd;
-    } else {
-        grant_change(f->nodes[node].peer, line, fd);
-        fabric_news_tell(f->nodes[node].peer);
-    }
-    return true;
 }
 
 bool fabric_ring(Fabric *f, unsigned node, unsigned line)

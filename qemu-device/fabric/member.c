@@ -8,7 +8,7 @@
  */
 #include <sys/socket.h>
 
-#include "internal.h"
+#include "member.h"
 
 static FabricNode *node_of(const FabricConnection *conn)
 {
@@ -51,19 +51,35 @@ void fabric_peer_begin(FabricConnection *conn)
     unpark(f, conn->node);
 }
 
-/* Another connection of that node that is its peer's, or was a moment ago. */
+/* Another connection of that node that is, or is about to be, its peer's. */
 static FabricConnection *find_rival(const FabricConnection *conn)
 {
     for (GList *l = node_of(conn)->connections.head; l; l = l->next) {
         FabricConnection *other = l->data;
 
         if (other != conn && (other->state == CONNECTION_PEER ||
-                              other->state == CONNECTION_ANSWERING ||
-                              other->state == CONNECTION_GOING)) {
+                              other->state == CONNECTION_ANSWERING)) {
             return other;
         }
     }
     return NULL;
+}
+
+/*
+ * Whether a former connection is not over: the node is mapped here still, or
+ * the same process has this node's memory mapped still.
+ */
+static bool predecessor_remains(const FabricConnection *conn)
+{
+    for (GList *l = node_of(conn)->connections.head; l; l = l->next) {
+        const FabricConnection *other = l->data;
+
+        if (other->state == CONNECTION_GOING ||
+            (other->state == CONNECTION_LEAVING && other->pid == conn->pid)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Whether our own dial to the node of @conn may still be answered. */
@@ -121,7 +137,9 @@ void fabric_admit(FabricConnection *conn)
 {
     FabricConnection *rival = find_rival(conn);
 
-    if (rival && rival_stays(conn, rival)) {
+    if (predecessor_remains(conn)) {
+        park(conn);
+    } else if (rival && rival_stays(conn, rival)) {
         fabric_connection_end(conn);
     } else if (rival) {
         /* One that is being dropped may map our memory until it closes. */
@@ -153,7 +171,7 @@ static void note_loss(FabricConnection *conn, bool peer)
 {
     const int64_t steady = FABRIC_REDIAL_MAX * G_USEC_PER_SEC;
 
-    conn->lost = peer || conn->state == CONNECTION_DIALLED;
+    conn->lost = peer || conn->dialled;
     if (peer && g_get_monotonic_time() - conn->began >= steady) {
         node_of(conn)->redial_wait = 0;
     }
@@ -199,14 +217,8 @@ static bool end_at_device(FabricConnection *conn)
 /* It may map our memory until it closes its end, which this asks it to do. */
 static void leave(FabricConnection *conn)
 {
-    Fabric *f = conn->fabric;
-
-    if (g_queue_get_length(&f->leaving) >= FABRIC_LEAVING_MAX) {
-        fabric_connection_end(g_queue_peek_head(&f->leaving));
-    }
     g_clear_pointer(&conn->fault, g_free);
     fabric_connection_set_state(conn, CONNECTION_LEAVING);
-    fabric_place_enter(&conn->in_leaving, &f->leaving, conn);
     shutdown(conn->fd, SHUT_WR);
 }
 

@@ -9,48 +9,7 @@
  */
 #include <sys/epoll.h>
 
-#include "internal.h"
-
-static void message_acknowledge(FabricConnection *conn)
-{
-    FabricMessage msg = { .type = FABRIC_ACK, .seq = conn->received };
-
-    conn->unacknowledged = false;
-    fabric_packet_send(conn, &msg, -1);
-}
-
-static bool call_device(FabricConnection *conn)
-{
-    const FabricOps *ops = conn->fabric->ops;
-    void *opaque = conn->fabric->opaque;
-
-    switch (conn->again) {
-    case AGAIN_STATE:
-        return ops->peer_state(opaque, &conn->peer);
-    case AGAIN_LINKED:
-        return ops->peer_linked(opaque, &conn->peer);
-    case AGAIN_INVALIDATE:
-        return ops->peer_invalidate(opaque, &conn->peer, conn->again_first,
-                                    conn->again_count);
-    default:
-        return true;
-    }
-}
-
-void fabric_call(FabricConnection *conn, FabricAgain again)
-{
-    conn->again = again;
-    if (!call_device(conn)) {
-        fabric_connection_arm(conn);
-        fabric_connection_retry(conn);
-        return;
-    }
-    conn->again = AGAIN_NOTHING;
-    if (conn->unacknowledged) {
-        message_acknowledge(conn);
-    }
-    fabric_connection_arm(conn);
-}
+#include "member.h"
 
 static void message_hello(FabricConnection *conn, const FabricHello *hello,
                           FabricFds *fds)
@@ -122,8 +81,8 @@ static void message_ack(FabricConnection *conn, uint32_t seq)
     } else if (seq != news->sent) {
         fabric_connection_fail(conn, g_strdup_printf("ACK of %u instead of %u",
                                                      seq, news->sent));
-    } else {
-        fabric_news_acknowledged(conn);
+    } else if (fabric_news_acknowledged(conn) == FABRIC_PORT) {
+        fabric_port_update(conn);
     }
 }
 
@@ -154,7 +113,7 @@ static void message_request(FabricConnection *conn, const FabricMessage *msg,
     }
     /* Those that did not have to call the device, or not for its consent. */
     if (conn->unacknowledged && conn->again == AGAIN_NOTHING) {
-        message_acknowledge(conn);
+        fabric_acknowledge(conn);
     }
 }
 

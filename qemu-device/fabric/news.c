@@ -11,7 +11,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include "internal.h"
+#include "peer.h"
 
 void fabric_news_hello(FabricConnection *conn)
 {
@@ -133,7 +133,7 @@ void fabric_news_cut(FabricConnection *conn)
     fabric_connection_owes(conn);
 }
 
-void fabric_news_acknowledged(FabricConnection *conn)
+unsigned fabric_news_acknowledged(FabricConnection *conn)
 {
     unsigned type = conn->news.flight;
 
@@ -144,9 +144,7 @@ void fabric_news_acknowledged(FabricConnection *conn)
     }
     fabric_connection_owes(conn);
     fabric_news_tell(conn);
-    if (type == FABRIC_PORT) {
-        fabric_port_update(conn);
-    }
+    return type;
 }
 
 /*

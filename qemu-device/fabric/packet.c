@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "connection.h"
 
 typedef union FabricControl {
     struct cmsghdr align;
@@ -190,7 +190,6 @@ static bool packet_has_room(FabricConnection *conn)
     bool hello = conn->state != CONNECTION_PEER;
 
     if (fabric_limit_free(hello ? 1 + FABRIC_RAM_MAX : 1)) {
-        fabric_limit_over(conn->fabric);
         return true;
     }
     fabric_limit_report(conn->fabric, "a message");

@@ -16,7 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "peer.h"
 
 /*
  * A file in memory that can never become shorter than @size, nor get a seal
@@ -243,4 +243,15 @@ void fabric_ram_gone(Fabric *f, unsigned index)
     g_return_if_fail(index < f->self.n_ram);
     /* Pairs with the acquire in inbound_walk() of the peers. */
     __atomic_fetch_or(&f->page->ram_gone, 1u << index, __ATOMIC_RELEASE);
+}
+
+const FabricPeer *fabric_peer(const Fabric *f, unsigned node)
+{
+    const FabricConnection *conn;
+
+    if (node == f->node) {
+        return &f->self;
+    }
+    conn = node <= FABRIC_NODE_MAX ? f->nodes[node].peer : NULL;
+    return conn ? &conn->peer : NULL;
 }

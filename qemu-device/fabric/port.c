@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ports: whether the link to a peer is up, which both ends decide.  Called by
- * message.c, news.c, member.c and the device.
+ * message.c, member.c and the device.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
@@ -10,7 +10,7 @@
  * the other side has said, and what it has acknowledged, is enough to know that
  * it holds no mapping: nobody needs to wait for a node whose link is down.
  */
-#include "internal.h"
+#include "peer.h"
 
 static bool port_linked(const FabricConnection *conn)
 {

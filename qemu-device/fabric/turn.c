@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "turn.h"
 
 #define TURN_EVENTS     64
 
@@ -23,39 +23,7 @@ typedef struct FabricSource {
     void (*unlock)(void *opaque);
     void (*free)(void *opaque);
     void *opaque;
-    gpointer tag;           /* of the epoll descriptor */
 } FabricSource;
-
-void fabric_report(Fabric *f, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_queue_push_tail(&f->reports, g_strdup_vprintf(format, args));
-    va_end(args);
-    fabric_kick(f);
-}
-
-void fabric_kick(Fabric *f)
-{
-    /* The end of a turn looks itself for what is left. */
-    if (!f->serving) {
-        g_source_set_ready_time(f->source, 0);
-    }
-}
-
-void fabric_retry(Fabric *f)
-{
-    if (f->retry_at == 0) {
-        f->retry_at = g_get_monotonic_time() + FABRIC_RETRY_MS * 1000;
-        fabric_kick(f);
-    }
-}
-
-bool fabric_turn_over(const Fabric *f)
-{
-    return g_get_monotonic_time() >= f->turn_end;
-}
 
 static void turn_collect(Fabric *f)
 {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 #
-# Stands for the fuzzer where it cannot be built, and says what is missing.
+# Stands for the fuzzer of that name where it cannot be built, and says what is
+# missing.
 
 import pathlib
 import shutil
@@ -16,5 +17,5 @@ hints = [packages.hint("test", "fuzzer clang")]
 if not shutil.which("clang"):
     hints.insert(0, packages.hint("test", "command clang"))
 print("1..1")
-print(f"ok 1 - fabric-message-fuzzer # SKIP clang with libFuzzer is not installed: "
+print(f"ok 1 - {sys.argv[1]} # SKIP clang with libFuzzer is not installed: "
       f"{', '.join(hints)}")

@@ -7,12 +7,9 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <glib.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const uint8_t values[] = { 0x00, 0x01, 0x02, 0x7f, 0x80, 0xff };
 
@@ -41,34 +38,6 @@ static void file_keeps_the_bounds(gconstpointer path)
 	g_assert_no_error(error);
 	run_variants((uint8_t *)text, size);
 	g_free(text);
-}
-
-/* The type of the message in a file; 0 if the decoder refuses it. */
-static unsigned int type_of(const char *path)
-{
-	FabricMessage msg = { 0 };
-	char *text, *fault;
-	size_t size;
-
-	g_assert_true(g_file_get_contents(path, &text, &size, NULL));
-	fault = size ? fabric_wire_decode(text + 1, size - 1, (uint8_t)text[0], &msg) :
-		       g_strdup("no packet");
-	if (fault)
-		msg.type = 0;
-	g_free(fault);
-	g_free(text);
-	return msg.type;
-}
-
-/* Variants of a message that no file holds are not tried. */
-static void every_message_is_in_the_corpus(gconstpointer data)
-{
-	unsigned int found[FABRIC_LINE + 1] = { 0 };
-
-	for (char *const *path = data; *path; path++)
-		found[type_of(*path)]++;
-	for (unsigned int type = 0; type < G_N_ELEMENTS(found); type++)
-		g_assert_cmpuint(found[type], >, 0);
 }
 
 static int by_name(const void *a, const void *b)
@@ -101,8 +70,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_assert_cmpint(argc, ==, 2);
 	paths = files_of(argv[1]);
-	g_test_add_data_func("/corpus/every_message_is_in_the_corpus", paths,
-			     every_message_is_in_the_corpus);
+	fuzz_add_tests(paths);
 	for (char **path = paths; *path; path++) {
 		char *base = g_path_get_basename(*path);
 		char *name = g_strdup_printf("/corpus/%s_keeps_the_bounds", base);

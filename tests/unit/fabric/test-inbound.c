@@ -370,6 +370,145 @@ static void noise_yields_only_ram(void)
 	table_fini(&t);
 }
 
+#define WALK	600
+
+/* WALK pages from the middle of one leaf to the third one, all of the key and row. */
+static void walk_init(struct table *t)
+{
+	table_init(t);
+	t->sci_page = SCI_LEAF_ENTRIES / 2;
+	for (unsigned int leaf = 0; leaf < 3; leaf++) {
+		struct sci_inbound_entry *entries =
+			(struct sci_inbound_entry *)(t->low + LEAF + (leaf % 2) * 0x6000);
+
+		((uint64_t *)(t->low + DIRECTORY))[leaf] =
+			GUINT64_TO_LE((LEAF + (leaf % 2) * 0x6000) | SCI_DIR_PRESENT);
+		for (unsigned int i = 0; i < SCI_LEAF_ENTRIES; i++) {
+			entries[i].page = GUINT64_TO_LE((TARGET + i % 2 * 0x1000) | 3);
+			entries[i].key = GUINT32_TO_LE(KEY);
+			entries[i].access = GUINT16_TO_LE(ROW);
+		}
+	}
+}
+
+static InboundResult walk(struct table *t, InboundPage *out)
+{
+	return inbound_walk(&t->peer, t->node, t->sci_page, WALK, t->key, t->want, out);
+}
+
+static void walk_crosses_leaves(void)
+{
+	InboundPage out[WALK];
+	struct table t;
+
+	walk_init(&t);
+	g_assert_cmpint(walk(&t, out), ==, INBOUND_OK);
+	for (unsigned int i = 0; i < WALK; i++) {
+		g_assert_true(out[i].ram == &t.peer.ram[0]);
+		g_assert_true(out[i].host == t.low + TARGET + (t.sci_page + i) % 2 * 0x1000);
+	}
+	table_fini(&t);
+}
+
+/* Pages before the first that is refused are there, nothing is touched after. */
+static void walk_stops_at_the_first_refusal(void)
+{
+	static const struct {
+		uint64_t page;
+		uint32_t key;
+		uint16_t row;
+		InboundResult result;
+	} cases[] = {
+		{ 0, KEY, ROW, INBOUND_NO_PAGE },
+		{ TARGET | 3, KEY + 1, ROW, INBOUND_NO_PAGE },
+		{ TARGET | 3, KEY, ROWS, INBOUND_NO_PAGE },
+		{ LOW_SIZE | 3, KEY, ROW, INBOUND_NO_PAGE },
+		{ TARGET | 1, KEY, ROW, INBOUND_DENIED },
+		{ TARGET | 3, KEY, ROW - 1, INBOUND_DENIED },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct sci_inbound_entry *bad;
+		InboundPage out[WALK];
+		struct table t;
+
+		walk_init(&t);
+		memset(out, 0x55, sizeof(out));
+		/* In the second leaf. */
+		bad = (struct sci_inbound_entry *)(t.low + LEAF + 0x6000) + 100;
+		bad->page = GUINT64_TO_LE(cases[i].page);
+		bad->key = GUINT32_TO_LE(cases[i].key);
+		bad->access = GUINT16_TO_LE(cases[i].row);
+		g_assert_cmpint(walk(&t, out), ==, cases[i].result);
+		g_assert_true(out[128 + 99].host);
+		g_assert_true(out[128 + 99].ram == &t.peer.ram[0]);
+		for (size_t j = 0; j < sizeof(out[0]); j++)
+			g_assert_cmphex(((uint8_t *)&out[128 + 100])[j], ==, 0x55);
+		table_fini(&t);
+	}
+}
+
+/* More rows than a walk remembers: each page has the rights of its own row. */
+static void walk_keeps_rows_apart(void)
+{
+	enum { MANY = 40 };
+	InboundPage out[WALK];
+	struct table t;
+
+	walk_init(&t);
+	t.page.access_count = MANY;
+	t.page.access_base = 0xb000;
+	for (unsigned int i = 0; i < MANY; i++) {
+		struct sci_access_row *r = (struct sci_access_row *)(t.low + 0xb000) + i;
+
+		r->read[NODE / 64] = GUINT64_TO_LE(1ull << NODE % 64);
+		r->write[NODE / 64] = GUINT64_TO_LE((uint64_t)(i != 33) << NODE % 64);
+	}
+	for (unsigned int i = 0; i < SCI_LEAF_ENTRIES; i++)
+		((struct sci_inbound_entry *)(t.low + LEAF))[i].access = GUINT16_TO_LE(i % 33);
+	g_assert_cmpint(walk(&t, out), ==, INBOUND_OK);
+	/* It shares its place among the remembered rows with row 17. */
+	((struct sci_inbound_entry *)(t.low + LEAF))[200].access = GUINT16_TO_LE(33);
+	g_assert_cmpint(walk(&t, out), ==, INBOUND_DENIED);
+	t.want = INBOUND_READ;
+	g_assert_cmpint(walk(&t, out), ==, INBOUND_OK);
+	table_fini(&t);
+}
+
+static void walk_of_no_page_yields_nothing(void)
+{
+	InboundPage out, untouched;
+	struct table t;
+
+	table_init(&t);
+	memset(&out, 0x55, sizeof(out));
+	memset(&untouched, 0x55, sizeof(untouched));
+	g_assert_cmpint(inbound_walk(&t.peer, NODE, SCI_PAGE, 0, KEY, INBOUND_READ, &out), ==,
+			INBOUND_OK);
+	g_assert_cmpmem(&out, sizeof(out), &untouched, sizeof(untouched));
+	table_fini(&t);
+}
+
+/* Neither a page nor a table in it. */
+static void range_that_is_gone_is_no_ram(void)
+{
+	InboundPage out;
+	struct table t;
+
+	table_init(&t);
+	entry(&t)->page = GUINT64_TO_LE(HIGH_BASE | 3);
+	g_assert_cmpint(translate(&t, &out), ==, INBOUND_OK);
+	t.page.ram_gone = 1u << 1;
+	g_assert_cmpint(translate(&t, &out), ==, INBOUND_NO_PAGE);
+	entry(&t)->page = GUINT64_TO_LE(TARGET | 3);
+	g_assert_cmpint(translate(&t, &out), ==, INBOUND_OK);
+	t.page.ram_gone = 1u << 0;
+	g_assert_cmpint(translate(&t, &out), ==, INBOUND_NO_PAGE);
+	t.page.ram_gone = UINT32_MAX << 2;
+	g_assert_cmpint(translate(&t, &out), ==, INBOUND_OK);
+	table_fini(&t);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -378,6 +517,12 @@ int main(int argc, char **argv)
 			rights_are_those_of_page_and_row);
 	g_test_add_func("/inbound/every_node_has_its_own_bit", every_node_has_its_own_bit);
 	g_test_add_func("/inbound/limits_are_inclusive", limits_are_inclusive);
+	g_test_add_func("/inbound/walk_crosses_leaves", walk_crosses_leaves);
+	g_test_add_func("/inbound/walk_stops_at_the_first_refusal",
+			walk_stops_at_the_first_refusal);
+	g_test_add_func("/inbound/walk_keeps_rows_apart", walk_keeps_rows_apart);
+	g_test_add_func("/inbound/walk_of_no_page_yields_nothing", walk_of_no_page_yields_nothing);
+	g_test_add_func("/inbound/range_that_is_gone_is_no_ram", range_that_is_gone_is_no_ram);
 	g_test_add_func("/inbound/noise_yields_only_ram", noise_yields_only_ram);
 	for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
 		char *path = g_strdup_printf("/inbound/refuses/%s", changes[i].name);

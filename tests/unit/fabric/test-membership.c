@@ -5,7 +5,9 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -318,6 +320,78 @@ static void ram_is_known_by_descriptors_of_our_own(void)
 	test_dir_remove(dir);
 }
 
+/* What /proc/self/smaps says of the mapping that holds @at. */
+static char *mapping_flags(const void *at)
+{
+	char *text, *line, *flags = NULL;
+	bool here = false;
+
+	g_assert_true(g_file_get_contents("/proc/self/smaps", &text, NULL, NULL));
+	for (line = strtok(text, "\n"); line && !flags; line = strtok(NULL, "\n")) {
+		uintptr_t first, end;
+
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &first, &end) == 2)
+			here = (uintptr_t)at >= first && (uintptr_t)at < end;
+		else if (here && g_str_has_prefix(line, "VmFlags:"))
+			flags = g_strdup(line);
+	}
+	g_free(text);
+	g_assert_nonnull(flags);
+	return flags;
+}
+
+static void shared_ram_is_not_part_of_core_dumps(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1), *b = node_start(dir, 2);
+
+	wait_until(fabric_peer(a->fabric, 2) && fabric_peer(b->fabric, 1));
+	for (unsigned int node = 1; node <= 2; node++) {
+		const FabricPeer *peer = fabric_peer(a->fabric, node);
+
+		for (unsigned int i = 0; i < peer->n_ram; i++) {
+			char *flags = mapping_flags(peer->ram[i].host);
+
+			g_assert_nonnull(strstr(flags, " dd"));
+			g_free(flags);
+		}
+	}
+	node_stop(a);
+	node_stop(b);
+	test_dir_remove(dir);
+}
+
+/* One end of a connection; what it sent is mapped and closed. */
+static void a_peer_costs_one_descriptor(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1);
+	unsigned int before = count_fds();
+	int fd = raw_join(dir, 1, 9);
+
+	wait_until(saw(a->log, "present 9"));
+	g_assert_cmpuint(count_fds(), ==, before + 2);
+	for (unsigned int i = 0; i < fabric_peer(a->fabric, 9)->n_ram; i++)
+		g_assert_cmpint(fabric_peer(a->fabric, 9)->ram[i].fd, ==, -1);
+	close(fd);
+	node_stop(a);
+	test_dir_remove(dir);
+}
+
+static void ram_that_is_gone_is_known_to_peers(void)
+{
+	char *dir = test_dir_new();
+	struct node *a = node_start(dir, 1), *b = node_start(dir, 2);
+
+	wait_until(fabric_peer(a->fabric, 2) && fabric_peer(b->fabric, 1));
+	g_assert_cmphex(fabric_peer(b->fabric, 1)->page->ram_gone, ==, 0);
+	fabric_ram_gone(a->fabric, 1);
+	g_assert_cmphex(fabric_peer(b->fabric, 1)->page->ram_gone, ==, 2);
+	node_stop(a);
+	node_stop(b);
+	test_dir_remove(dir);
+}
+
 static void no_descriptor_is_leaked(void)
 {
 	char *dir = test_dir_new();
@@ -365,6 +439,11 @@ int main(int argc, char **argv)
 			one_connection_of_a_node_waits_for_our_dial);
 	g_test_add_func("/membership/ram_is_known_by_descriptors_of_our_own",
 			ram_is_known_by_descriptors_of_our_own);
+	g_test_add_func("/membership/shared_ram_is_not_part_of_core_dumps",
+			shared_ram_is_not_part_of_core_dumps);
+	g_test_add_func("/membership/a_peer_costs_one_descriptor", a_peer_costs_one_descriptor);
+	g_test_add_func("/membership/ram_that_is_gone_is_known_to_peers",
+			ram_that_is_gone_is_known_to_peers);
 	g_test_add_func("/membership/no_descriptor_is_leaked", no_descriptor_is_leaked);
 	return g_test_run();
 }

@@ -177,7 +177,8 @@ static void garbage(int fd)
 
 static const struct rule rules[] = {
 	{ "second_hello", second_hello, "a message of type 1 after HELLO" },
-	{ "descriptor_with_state", descriptor_with_state, "message of type 2 with 1 descriptors instead of 0" },
+	{ "descriptor_with_state", descriptor_with_state,
+	  "message of type 2 with 1 descriptors instead of 0" },
 	{ "request_2_first", request_2_first, "request 2 instead of 1" },
 	{ "request_1_twice", request_1_twice, "request 1 instead of 2" },
 	{ "incarnation_of_session", incarnation_of_session, "incarnation 1000 after 1000" },

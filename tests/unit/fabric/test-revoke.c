@@ -258,7 +258,7 @@ static void peer_that_left_unseen_is_not_waited_for(void)
 /* It may still store into our memory: only its end proves that it does not. */
 static void dropped_peer_is_waited_for_until_it_closes(void)
 {
-	char *dir = test_dir_new();
+	char *dir = test_dir_new(), *names, *expected;
 	struct node *a = node_start(dir, 1);
 	int fd = raw_join(dir, 1, 9);
 
@@ -268,6 +268,12 @@ static void dropped_peer_is_waited_for_until_it_closes(void)
 	wait_until(saw(a->log, "gone 9"));
 	run_idle();
 	g_assert_true(fabric_busy(a->fabric));
+	names = fabric_debtors(a->fabric);
+	expected = g_strdup_printf("node 9 (process %d, leaving until it closes its end)",
+				   (int)getpid());
+	g_assert_cmpstr(names, ==, expected);
+	g_free(names);
+	g_free(expected);
 	g_assert_true(raw_ended(fd));
 	close(fd);
 	wait_until(saw(a->log, "settled"));
@@ -286,6 +292,7 @@ static void dropped_peer_is_waited_for_until_it_closes(void)
 	test_dir_remove(dir);
 }
 
+/* As long as it has not closed its end nothing new begins with its process. */
 static void dropped_peers_do_not_pile_up(void)
 {
 	char *dir = test_dir_new();
@@ -293,16 +300,28 @@ static void dropped_peers_do_not_pile_up(void)
 	unsigned int before = count_fds();
 	int fds[80];
 
-	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+	fds[0] = raw_join(dir, 1, 9);
+	wait_until(saw(a->log, "present 9"));
+	raw_send_request(fds[0], FABRIC_ACK, 7);
+	wait_until(saw(a->log, "gone 9"));
+	for (size_t i = 1; i < G_N_ELEMENTS(fds); i++) {
 		fds[i] = raw_join(dir, 1, 9);
-		wait_until(saw(a->log, "present 9") == i + 1);
-		raw_send_request(fds[i], FABRIC_ACK, 7);
-		wait_until(saw(a->log, "gone 9") == i + 1);
+		if (i > 1)
+			wait_until(raw_ended(fds[i - 1]));
 	}
-	wait_until(count_fds() == before + G_N_ELEMENTS(fds) + 64);
-	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+	/* That which was dropped, and the last one of those that wait. */
+	run_idle();
+	g_assert_cmpuint(count_fds(), ==, before + G_N_ELEMENTS(fds) + 2);
+	fabric_invalidate(a->fabric, 0, 1);
+	run_idle();
+	g_assert_true(fabric_busy(a->fabric));
+	close(fds[0]);
+	wait_until(saw(a->log, "settled"));
+	wait_until(saw(a->log, "present 9") == 2);
+	for (size_t i = 1; i < G_N_ELEMENTS(fds); i++)
 		close(fds[i]);
 	wait_until(count_fds() == before);
+	g_assert_cmpuint(saw(a->log, "report"), ==, 1);
 	node_stop(a);
 	test_dir_remove(dir);
 }
