@@ -70,7 +70,7 @@ void raw_hello_init(struct raw_hello *hello, unsigned int node)
 	FabricMessage msg = {
 		.type = FABRIC_HELLO,
 		.hello = {
-			.node = node, .session = 1000, .n_lines = 2, .n_ram = 2,
+			.node = node, .session = 1000, .n_lines = 2, .n_ram = RAW_RAM_RANGES,
 			.ram = {
 				{ .guest_base = 0, .size = RAW_RAM_SIZE },
 				{ .guest_base = 0x100000, .size = RAW_RAM_SIZE,

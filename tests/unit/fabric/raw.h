@@ -17,6 +17,7 @@ struct raw_hello {
 	unsigned int n_fds;
 };
 
+#define RAW_RAM_RANGES	2	/* in the HELLO of a raw node */
 #define RAW_RAM_SIZE	0x4000
 
 int raw_socket(void);
