@@ -53,7 +53,7 @@ void scidev_reset(SCIDev *s)
     scidev_reset_registers(s);
     scidev_unlock(s->lock);
     scidev_topology_update(s);
-    if (s->fabric) {
+    if (s->fabric && s->reset_waits) {
         /* Peers may be storing into RAM that will be used anew. */
         scidev_member_hold(s);
     }

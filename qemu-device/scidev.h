@@ -80,6 +80,7 @@ struct SCIDev {
     bool allow_lost_atomics;
     IOThread *iothread;         /* NULL: one of our own */
     OnOffAuto ioeventfd;
+    bool reset_waits;           /* false: as a device that does not */
     bool link;                  /* false takes all links down */
     DECLARE_BITMAP(links_down, SCI_NODES);      /* by node; these are down */
 

@@ -183,6 +183,16 @@ static void scidev_inject_link_error(Object *obj, Visitor *v, const char *name,
     scidev_unlock(s->lock);
 }
 
+static bool scidev_get_reset_waits(Object *obj, Error **errp)
+{
+    return SCIDEV(obj)->reset_waits;
+}
+
+static void scidev_set_reset_waits(Object *obj, bool value, Error **errp)
+{
+    SCIDEV(obj)->reset_waits = value;
+}
+
 static char *scidev_get_waits_for(Object *obj, Error **errp)
 {
     char *debtors = scidev_member_waits_for(SCIDEV(obj));
@@ -193,6 +203,7 @@ static char *scidev_get_waits_for(Object *obj, Error **errp)
 void scidev_link_init(SCIDev *s)
 {
     s->link = true;
+    s->reset_waits = true;
 }
 
 void scidev_link_class_init(ObjectClass *klass)
@@ -217,6 +228,13 @@ void scidev_link_class_init(ObjectClass *klass)
         klass, "waits-for",
         "Nodes for which the machine is stopped, as they hold its memory "
         "(read only; empty while it is not)");
+    object_class_property_add_bool(klass, "x-reset-waits",
+                                   scidev_get_reset_waits,
+                                   scidev_set_reset_waits);
+    object_class_property_set_description(
+        klass, "x-reset-waits",
+        "For tests: off lets the machine run after a reset while other nodes "
+        "may still store into its memory");
     object_class_property_add(klass, "inject-link-error", "uint16", NULL,
                               scidev_inject_link_error, NULL, NULL);
     object_class_property_set_description(

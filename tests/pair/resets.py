@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""No peer stores into memory that firmware or a new kernel uses.
+
+Two nodes store without pause into what the third one exports; their machines stand
+still while it is reset, and go on later.
+
+resets.py [TEST]                one reset in each way, as a test
+resets.py rounds N              N resets of the machine: prints what was found
+resets.py rounds N without      the same on a device that does not wait for its peers:
+                                the new kernel finds what they store, or breaks by it
+"""
+import contextlib
+import re
+import sys
+
+import pairlib
+from pairlib import Shell, halted, same, storm, wait_for
+from lab import testlib, ui
+
+PAGE = 4096
+SIZE = 256 * PAGE
+MARKER = 0x5702E5E7
+FILL = 0x0F111ED0F111ED00
+SECONDS = 120
+WAITS = {"path": "/machine/peripheral/sci0", "property": "x-reset-waits"}
+
+
+@contextlib.contextmanager
+def under_storm(lab):
+    """Nodes 2 and 3 store into node 1's memory."""
+    exporter, *importers = lab.nodes
+    # Nodes of a lab end where others reboot.
+    exporter.qmp("set-action", reboot="reset")
+    with Shell(exporter) as e, contextlib.ExitStack() as storms:
+        e.publish(0, "400600", SIZE)
+        for node in importers:
+            storms.enter_context(storm(node, exporter, "400600", SIZE, MARKER, 10 * SECONDS))
+        # Each of them has stored to the last page of the segment.
+        for _ in importers:
+            e.ok(f"await 0 {SIZE - 8} {MARKER} 20000")
+            e.ok(f"set 0 {SIZE - 8} 0")
+        yield
+
+
+def start_memcheck(node):
+    memory = node.spawn("memcheck", f"{FILL:x}", str(1000 * SECONDS))
+    memory.expect("^ready$", SECONDS)
+    return memory
+
+
+def words_changed(memory):
+    memory.signal("USR1")
+    memory.expect("looked\n", SECONDS)
+    memory.signal("TERM")
+    memory.wait()
+    taken, changed = map(int, re.search(r"^bytes (\d+) changed (\d+)", memory.out,
+                                        re.M).groups())
+    if taken < 32 << 20:
+        raise AssertionError(f"memcheck looked at {taken} bytes only")
+    return changed
+
+
+def reset_machine(node):
+    node.qmp("system_reset")
+
+
+def reboot_by_the_guest(node):
+    node.spawn_quiet("reboot", "-f")
+
+
+def waiting_reset(lab, reset):
+    """Words that the peers changed after a reset of node 1 that waits for them."""
+    victim, *others = lab.nodes
+    with under_storm(lab):
+        with contextlib.ExitStack() as stack:
+            for node in others:
+                stack.enter_context(halted(node))
+            reset(victim)
+            held = wait_for(victim.waits_for, 30, "node 1 to wait for its peers")
+            same(sorted(re.findall(r"node (\d+)", held)), ["2", "3"], "who is waited for")
+            same(victim.qmp("query-status")["status"], "paused", "state of node 1")
+        wait_for(lambda: not victim.waits_for(), 30, "node 1 to go on")
+        victim.wait_ready()
+        return words_changed(start_memcheck(victim))
+
+
+def careless_reset(lab):
+    """The same with nothing that waits; the peers go on when node 1 is up again."""
+    victim, *others = lab.nodes
+    victim.qmp("qom-set", **WAITS, value=False)
+    try:
+        with under_storm(lab):
+            with contextlib.ExitStack() as stack:
+                for node in others:
+                    stack.enter_context(halted(node))
+                reset_machine(victim)
+                same(victim.waits_for(), "", "who is waited for")
+                victim.wait_ready()
+                memory = start_memcheck(victim)
+            return words_changed(memory)
+    finally:
+        victim.qmp("qom-set", **WAITS, value=True)
+
+
+def after(reset):
+    def run(lab):
+        same(waiting_reset(lab, reset), 0, "words that peers have changed")
+    return run
+
+
+def after_a_reset_no_store_of_a_peer_arrives(lab):
+    after(reset_machine)(lab)
+
+
+def after_a_reboot_no_store_of_a_peer_arrives(lab):
+    after(reboot_by_the_guest)(lab)
+
+
+def rounds(count, waits):
+    lab = testlib.TestLab(3)
+    found = broken = 0
+    try:
+        lab.boot()
+        for k in range(count):
+            pairlib.paths_are_active(lab)
+            try:
+                changed = waiting_reset(lab, reset_machine) if waits else careless_reset(lab)
+            except (AssertionError, ui.Failure, OSError) as error:
+                broken += 1
+                print(f"reset {k + 1}: node 1 broke: {error}", flush=True)
+                lab.node(1).kill()
+                lab.heal()
+                continue
+            found += changed
+            print(f"reset {k + 1}: {changed} words changed", flush=True)
+    finally:
+        lab.remove()
+    print(f"{count} resets, {found} words changed, node 1 broke {broken} times")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["rounds"]:
+        rounds(int(sys.argv[2]), sys.argv[3:] != ["without"])
+    else:
+        pairlib.main([after_a_reset_no_store_of_a_peer_arrives,
+                      after_a_reboot_no_store_of_a_peer_arrives], nodes=3)
