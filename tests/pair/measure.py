@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Prints figures, judges nothing: `measure.py copy|put|map|connect`.
+"""Prints figures, judges nothing: `measure.py copy|put|map|revoke|connect`.
 
 copy     time of a 64 KiB copy through the window over that of a local one
 put      time of put and get of several sizes over that of memcpy() in own memory
 map      time of connect, map and first touch of the 10th, 1000th and 3800th segment, over
          that of a signal there and back, and over that of the 10th
+revoke   time of taking a page back from all nodes while the other one has nothing to do,
+         and while it maps and unmaps without pause
 connect  time from the start of two nodes to the first successful connect
 """
+import re
 import sys
 import time
 
@@ -20,6 +23,7 @@ COPY = 65536
 PUT_SIZES = [8, 64, 512, 4096, 65536, 1048576]
 MARKS = [10, 1000, 3800]
 NEAR = 16       # as in mapcost.c
+REVOCATIONS = 2000
 RUNS = 5
 
 
@@ -50,6 +54,27 @@ def map_segments(lab):
             e.wait(120)
 
 
+def _unpublish(node):
+    out = node.check("revokecost", "revoke", "500001", str(REVOCATIONS), timeout=300)
+    return tuple(map(int, re.match(r"unpublish p50 (\d+) p99 (\d+)", out).groups()))
+
+
+def revoke(lab):
+    one, two = lab.nodes
+    with one.spawn("revokecost", "serve", "500000") as served:
+        served.expect("^ready$")
+        for _ in range(RUNS):
+            idle = _unpublish(one)
+            with two.spawn("revokecost", "commit", "1", "500000") as commits:
+                commits.expect("^ready$")
+                busy = _unpublish(one)
+                commits.signal("TERM")
+                commits.wait()
+            print(f"unpublish, other node idle: p50 {idle[0]} p99 {idle[1]} us; it commits: "
+                  f"p50 {busy[0]} p99 {busy[1]} us ({commits.out.split()[-1]} commits); "
+                  f"p99 ratio {busy[1] / idle[1]:.2f}", flush=True)
+
+
 def connect(lab, started):
     with Shell(lab.node(1)) as e, Shell(lab.node(2)) as i:
         e.publish(0, "400401")
@@ -58,7 +83,8 @@ def connect(lab, started):
 
 
 def main():
-    figures = {"copy": copy, "put": put, "map": map_segments, "connect": connect}
+    figures = {"copy": copy, "put": put, "map": map_segments, "revoke": revoke,
+               "connect": connect}
     if len(sys.argv) != 2 or sys.argv[1] not in figures:
         sys.exit(__doc__)
     lab = testlib.TestLab(2)

@@ -20,7 +20,7 @@ from pairlib import Shell, halted, same, storm, wait_for
 from lab import testlib, ui
 
 PAGE = 4096
-SIZE = 256 * PAGE
+SIZE = 32 * PAGE
 MARKER = 0x5702E5E7
 FILL = 0x0F111ED0F111ED00
 SECONDS = 120
