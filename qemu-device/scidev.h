@@ -250,8 +250,11 @@ bool scidev_window_place(SCIDev *s, const SCIDevPlace *place);
  */
 bool scidev_window_renew(SCIDev *s, unsigned index, unsigned from, unsigned n,
                          const InboundPage *pages, bool copy);
-/* On true the guest's accesses to the entry no longer reach any page. */
-bool scidev_window_unmap(SCIDev *s, unsigned index);
+/*
+ * Scratch memory in the granules of entries that follow each other.  On true the
+ * guest's accesses to them no longer reach any page.
+ */
+bool scidev_window_unmap(SCIDev *s, unsigned first, unsigned count);
 /* Give the memory back that stores into nothing have taken. */
 void scidev_window_discard(SCIDev *s);
 

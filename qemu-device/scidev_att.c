@@ -15,7 +15,7 @@
 #include "scidev.h"
 #include "trace.h"
 
-/* Pages that a commit translates before others may have the lock. */
+/* Pages that a commit translates before others may have the lock, about. */
 #define SCIDEV_BATCH_PAGES  1024
 
 static bool scidev_entry_live(const SCIDevEntry *e)
@@ -117,6 +117,34 @@ static void scidev_entry_read(SCIDev *s, unsigned index)
     e->n_pages = le32_to_cpu(qatomic_read(&guest->pages));
 }
 
+/* Nothing in the granules of these entries any more; false if some refuse. */
+static bool scidev_entries_unmap(SCIDev *s, const unsigned long *entries)
+{
+    unsigned first = find_first_bit(entries, SCI_ATT_ENTRIES);
+    bool done = true;
+
+    while (first < SCI_ATT_ENTRIES) {
+        unsigned end = find_next_zero_bit(entries, SCI_ATT_ENTRIES, first);
+
+        done &= scidev_window_unmap(s, first, end - first);
+        first = find_next_bit(entries, SCI_ATT_ENTRIES, end);
+    }
+    return done;
+}
+
+/* Unmap those of a range that have something mapped. */
+static void scidev_range_unmap(SCIDev *s, unsigned first, unsigned end)
+{
+    DECLARE_BITMAP(mapped, SCI_ATT_ENTRIES) = {};
+
+    for (unsigned i = first; i < end; i++) {
+        if (s->att[i].n_maps) {
+            set_bit(i, mapped);
+        }
+    }
+    scidev_entries_unmap(s, mapped);
+}
+
 /* A run of pages of entries that follow each other, not mapped yet. */
 typedef struct SCIDevCommit {
     unsigned first;             /* entry */
@@ -179,7 +207,7 @@ static uint8_t scidev_commit_entry(SCIDev *s, SCIDevCommit *c, unsigned index)
     uint8_t state;
     bool traps;
 
-    if (!scidev_window_unmap(s, index)) {
+    if (e->n_maps) {
         /* What it was stays, so that its exporter can still take it back. */
         return SCI_ATT_ST_NOSPC;
     }
@@ -217,9 +245,9 @@ static void scidev_commit_finish(SCIDev *s, SCIDevCommit *c, unsigned index)
             scidev_topology_raise(s, end);
             c->topology = true;
         }
-    } else {
-        /* Nothing, unless a part of it was mapped before the host refused. */
-        scidev_window_unmap(s, index);
+    } else if (e->n_maps) {
+        /* A part of it was mapped before the host refused. */
+        scidev_window_unmap(s, index, 1);
     }
     scidev_entry_publish(s, index);
     trace_scidev_commit_entry(s->node_id, index, e->address, e->n_pages,
@@ -232,18 +260,17 @@ static void scidev_commit_finish(SCIDev *s, SCIDevCommit *c, unsigned index)
     }
 }
 
-/* Entries from @c->first on for as many pages as one hold of the lock may take. */
+/* As many entries from @c->first on as one hold of the lock may take. */
 static void scidev_commit_batch(SCIDev *s, SCIDevCommit *c)
 {
     unsigned first = c->first;
-    unsigned pages = 0;
+    unsigned count = MAX(SCIDEV_BATCH_PAGES / scidev_granule_pages(s), 1);
 
+    c->first = MIN(first + count, c->end);
     scidev_lock(s->lock);
-    while (c->first < c->end && pages < SCIDEV_BATCH_PAGES) {
-        SCIDevEntry *e = &s->att[c->first];
-
-        e->state = scidev_commit_entry(s, c, c->first++);
-        pages += scidev_entry_live(e) ? e->n_pages : 16;
+    scidev_range_unmap(s, first, c->first);
+    for (unsigned i = first; i < c->first; i++) {
+        s->att[i].state = scidev_commit_entry(s, c, i);
     }
     scidev_commit_flush(s, c);
     for (unsigned i = first; i < c->first; i++) {
@@ -328,7 +355,7 @@ static bool scidev_att_change(SCIDev *s, const SCIDevRevoke *r)
 {
     DECLARE_BITMAP(hit, SCI_ATT_ENTRIES) = {};
     unsigned hits = 0;
-    bool done = true;
+    bool done;
 
     for (unsigned i = 0; i < SCI_ATT_ENTRIES; i++) {
         SCIDevEntry *e = &s->att[i];
@@ -337,7 +364,9 @@ static bool scidev_att_change(SCIDev *s, const SCIDevRevoke *r)
             (r->renew && scidev_entry_renew(s, i, r->first, r->end))) {
             continue;
         }
-        set_bit(i, hit);
+        if (e->n_maps) {
+            set_bit(i, hit);
+        }
         /* One that was hit before and that the host did not let go then. */
         if (scidev_entry_live(e)) {
             hits++;
@@ -347,11 +376,7 @@ static bool scidev_att_change(SCIDev *s, const SCIDevRevoke *r)
     if (hits) {
         scidev_slot_revoked(s, r->node);
     }
-    for (unsigned i = find_first_bit(hit, SCI_ATT_ENTRIES);
-         i < SCI_ATT_ENTRIES;
-         i = find_next_bit(hit, SCI_ATT_ENTRIES, i + 1)) {
-        done &= scidev_window_unmap(s, i);
-    }
+    done = scidev_entries_unmap(s, hit);
     if (hits) {
         trace_scidev_revoke(s->node_id, r->node, r->first, r->end, hits,
                             r->state);

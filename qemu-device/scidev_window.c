@@ -188,15 +188,11 @@ bool scidev_window_renew(SCIDev *s, unsigned index, unsigned from, unsigned n,
     return scidev_window_charge(e, scidev_window_count(s, index));
 }
 
-bool scidev_window_unmap(SCIDev *s, unsigned index)
+bool scidev_window_unmap(SCIDev *s, unsigned first, unsigned count)
 {
-    SCIDevEntry *e = &s->att[index];
-    uint64_t offset = index * scidev_granule(s);
-    size_t size = (size_t)e->n_pages * SCI_PAGE_SIZE;
+    uint64_t offset = first * scidev_granule(s);
+    size_t size = count * scidev_granule(s);
 
-    if (e->n_maps == 0) {
-        return true;
-    }
     /* What was stored there when it was last seen; nobody has it mapped now. */
     madvise(s->scratch + offset, size, MADV_REMOVE);
     if (!scidev_remap(s->host + offset, s->scratch + offset, size)) {
@@ -206,10 +202,11 @@ bool scidev_window_unmap(SCIDev *s, unsigned index)
         return false;
     }
     memset(&s->page[offset / SCI_PAGE_SIZE], 0,
-           e->n_pages * sizeof(s->page[0]));
-    qatomic_sub(&scidev_maps, (uint64_t)e->n_maps);
-    e->n_maps = 0;
-    trace_scidev_unmap(s->node_id, index, e->n_pages);
+           size / SCI_PAGE_SIZE * sizeof(s->page[0]));
+    for (unsigned i = first; i < first + count; i++) {
+        scidev_window_charge(&s->att[i], 0);
+    }
+    trace_scidev_unmap(s->node_id, first, count);
     return true;
 }
 

@@ -4,6 +4,8 @@
  *
  * commit   the device's part of a commit of one entry whose pages are contiguous,
  *          over a bare mmap() of as many pages of a memory file, both in turn
+ * pages    a commit of so many pages, contiguous in the exporter's memory or in the
+ *          opposite order, and taking them back, each over those of one page
  * revoke   time from an invalidation to its end with an importer that has nothing
  *          to do, and with one whose guest commits without pause: medians, 99th
  *          percentiles and their ratio
@@ -94,6 +96,67 @@ static void commit_over_mmap(void)
 	sci_cleanup();
 }
 
+/* The median time to commit entries for @pages pages, and to take all back. */
+static void commit_and_revoke(struct sci_node *ex, struct sci_node *im, unsigned int pages,
+			      double *commit, double *revoke)
+{
+	double commits[21], revokes[21];
+	unsigned int entries = DIV_ROUND_UP(pages, PAGES);
+
+	for (unsigned int i = 0; i < entries; i++) {
+		sci_entry(im, i, 1, i * PAGES, RW | SCI_ATT_VALID, SCI_KEY, MIN(pages, PAGES));
+		qtest_writel(im->qts, sci_att_field(im, i, expect),
+			     sci_slot_field(im, 1, incarnation));
+	}
+	for (unsigned int i = 0; i < 21; i++) {
+		double start;
+
+		/* The tables are good: what is invalidated is only looked at anew. */
+		sci_set(ex, SCI_REG_CONTROL, SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND);
+		start = now();
+		sci_set(im, SCI_REG_ATT_COMMIT, entries);
+		commits[i] = now() - start;
+		g_assert_cmpuint(sci_get(im, SCI_REG_ATT_FAILED), ==, 0);
+		/* And now they give nothing. */
+		start = now();
+		sci_set(ex, SCI_REG_CONTROL, SCI_CONTROL_ENABLE);
+		sci_wait_settled(ex);
+		revokes[i] = now() - start;
+		g_assert_cmpuint(sci_state(im, 0), ==, SCI_ATT_ST_REVOKED);
+	}
+	*commit = percentile(commits, 21, 50);
+	*revoke = percentile(revokes, 21, 50);
+}
+
+static void pages_over_one_page(void)
+{
+	static const unsigned int pages[] = { 1, 16, 256, 4096 };
+	double commit = 0, revoke = 0, first_commit = 0, first_revoke = 0;
+
+	for (unsigned int scattered = 0; scattered < 2; scattered++) {
+		struct sci_node *ex = sci_start(1, NULL), *im = sci_start(2, NULL);
+
+		sci_enable(ex);
+		sci_enable(im);
+		sci_wait_link(im, 1, SCI_LINK_UP);
+		for (unsigned int i = 0; i < 4096; i++)
+			sci_export(ex, i, SCI_DATA_BASE +
+				   (scattered ? 4095 - i : i) * SCI_PAGE_SIZE, IN_RW, SCI_KEY,
+				   SCI_ROW_ALL);
+		for (unsigned int i = 0; i < G_N_ELEMENTS(pages); i++) {
+			commit_and_revoke(ex, im, pages[i], &commit, &revoke);
+			if (i == 0) {
+				first_commit = commit;
+				first_revoke = revoke;
+			}
+			printf("pages: %u %s commit %.0f us (x %.2f), revoke %.0f us (x %.2f)\n",
+			       pages[i], scattered ? "scattered" : "contiguous", commit,
+			       commit / first_commit, revoke, revoke / first_revoke);
+		}
+		sci_cleanup();
+	}
+}
+
 struct committer {
 	struct sci_node *im;
 	int stop, commits;
@@ -161,6 +224,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	commit_over_mmap();
+	pages_over_one_page();
 	revoke_with_a_busy_importer();
 	return 0;
 }
