@@ -131,8 +131,9 @@ static bool scidev_block(SCIDev *s, Error **errp)
 }
 
 /*
- * Atomic instructions of a guest are atomic for other machines only if TCG makes
- * them atomic for the host, which it does for vCPUs that run at the same time.
+ * Atomic instructions of a guest are atomic for other machines only if TCG
+ * makes them atomic for the host, which it does for vCPUs that run at the same
+ * time.
  */
 static bool scidev_check_atomics(SCIDev *s, Error **errp)
 {
@@ -142,8 +143,8 @@ static bool scidev_check_atomics(SCIDev *s, Error **errp)
         return true;
     }
     if (s->allow_lost_atomics) {
-        warn_report("sci: node %u: vCPUs run in turn, so updates of memory shared "
-                    "with other nodes by atomic instructions get lost",
+        warn_report("sci: node %u: vCPUs run in turn, so updates of memory "
+                    "shared with other nodes by atomic instructions get lost",
                     s->node_id);
         return true;
     }

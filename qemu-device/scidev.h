@@ -7,8 +7,9 @@
  *
  * Three kinds of threads come here:
  *
- *  - vCPUs, with accesses to BAR 0 and to what traps of the window, and the main
- *    loop, with resets, properties and interrupts.  They hold the big QEMU lock.
+ *  - vCPUs, with accesses to BAR 0 and to what traps of the window, and the
+ *    main loop, with resets, properties and interrupts.  They hold the big QEMU
+ *    lock.
  *  - an IOThread, which runs the fabric: what peers say, and the revocations
  *    that they ask for.  It never takes the big lock.
  *
@@ -43,25 +44,25 @@ typedef struct SCIDevEntry {
     uint32_t key;
     uint32_t incarnation;       /* that the node must have at each access */
     uint32_t n_pages;
-    uint32_t n_maps;            /* host mappings it is counted with; 0: scratch */
+    uint32_t n_maps;            /* host mappings it counts for; 0: scratch */
     uint8_t state;              /* SCI_ATT_ST_* */
     bool traps;                 /* big lock: its granule is to trap */
 } SCIDevEntry;
 
-/* The right of a node to ring a line of ours, and the eventfd by which it does. */
+/* The right of a node to ring a line of ours, and the eventfd that it uses. */
 typedef struct SCIDevLine {
     EventNotifier ring;
     SCIDev *dev;
     unsigned node;
     unsigned line;
-    bool closed;                /* taken back: waits to be freed by the main loop */
+    bool closed;                /* taken back: the main loop is to free it */
     bool irqfd;                 /* big lock: KVM listens to it, not QEMU */
 } SCIDevLine;
 
 typedef struct SCIDevLock SCIDevLock;
 typedef struct SCIDevMember SCIDevMember;
 
-/* A range of RAM that the fabric describes to peers; guarded by the big lock. */
+/* A range of RAM that the fabric describes to peers; under the big lock. */
 typedef struct SCIDevRam {
     const MemoryRegion *mr;     /* compared only */
     uint64_t guest_base;
@@ -123,14 +124,14 @@ struct SCIDev {
     MemoryRegion trap;
     MemoryRegion above;         /* of `trap`, from `top` on */
     uint64_t top;               /* big lock: bytes of window that are memory */
-    GPtrArray *runs;            /* big lock: of SCIDevRun, what traps below `top` */
+    GPtrArray *runs;            /* big lock: of SCIDevRun, traps below `top` */
     bool render_queued;         /* big lock: the topology will follow soon */
     uint8_t *host;              /* `window_size` bytes: what the guest sees */
     uint8_t *scratch;           /* as many: what lies where no page does */
-    uint8_t **page;             /* by page of the window: what is mapped there */
+    uint8_t **page;             /* by page of the window: what lies there */
     bool own_stuck;             /* own pages in the own window are to go */
     QEMUTimer *own_retry;
-    InboundPage *walk;          /* pages of one granule while it is translated */
+    InboundPage *walk;          /* pages of a granule being translated */
 
     MemoryRegion adapter;       /* BAR 4: `status` and `att_memory` */
     MemoryRegion status;
@@ -144,9 +145,9 @@ struct SCIDev {
     GPtrArray *closed_lines;    /* of SCIDevLine */
 
     /* Big lock */
-    QEMUBH *rings_bh;           /* NULL: QEMU deals with all writes of DOORBELL */
+    QEMUBH *rings_bh;           /* NULL: QEMU rings for all doorbells */
     GPtrArray *rings;           /* of SCIDevRing, whose writes KVM deals with */
-    int *virq;                  /* by line: KVM's interrupt, or -1; NULL: no KVM */
+    int *virq;                  /* by line: KVM's interrupt, -1; NULL: no KVM */
     unsigned n_irqfds;
 };
 
@@ -209,9 +210,9 @@ uint8_t scidev_att_walk(SCIDev *s, const SCIDevEntry *e, unsigned first,
                         unsigned n, unsigned want, InboundPage *out);
 
 /*
- * Unmap the entries that hold pages of @node and give them @state.  On return no
- * store of the guest reaches one of the pages; false if the host refused that
- * for some, which stay as they are: to be tried again.
+ * Unmap the entries that hold pages of @node and give them @state.  On return
+ * no store of the guest reaches one of the pages; false if the host refused
+ * that for some, which stay as they are: to be tried again.
  */
 bool scidev_att_revoke(SCIDev *s, unsigned node, uint8_t state);
 
@@ -240,7 +241,7 @@ typedef struct SCIDevPlace {
     bool copy;                  /* stores change a private copy */
 } SCIDevPlace;
 
-/* Whether the host lets this entry have the mappings for @pages; counts them. */
+/* Whether the entry may have the mappings for @pages; counts them. */
 bool scidev_window_reserve(SCIDev *s, unsigned index, const InboundPage *pages);
 /* False if the host refused; what is there now is undefined but memory. */
 bool scidev_window_place(SCIDev *s, const SCIDevPlace *place);
@@ -251,8 +252,8 @@ bool scidev_window_place(SCIDev *s, const SCIDevPlace *place);
 bool scidev_window_renew(SCIDev *s, unsigned index, unsigned from, unsigned n,
                          const InboundPage *pages, bool copy);
 /*
- * Scratch memory in the granules of entries that follow each other.  On true the
- * guest's accesses to them no longer reach any page.
+ * Scratch memory in the granules of entries that follow each other.  On true
+ * the guest's accesses to them no longer reach any page.
  */
 bool scidev_window_unmap(SCIDev *s, unsigned first, unsigned count);
 /* Give the memory back that stores into nothing have taken. */
@@ -268,8 +269,8 @@ void scidev_topology_raise(SCIDev *s, uint64_t end);
 /* No granule traps by request, and none is memory. */
 void scidev_topology_clear(SCIDev *s);
 /*
- * Have the memory topology follow all that; with TCG when no vCPU runs.  Call it
- * without our lock.
+ * Have the memory topology follow all that; with TCG when no vCPU runs.  Call
+ * it without our lock.
  */
 void scidev_topology_update(SCIDev *s);
 
@@ -356,8 +357,8 @@ void scidev_slots_refresh(SCIDev *s);
 const FabricPeer *scidev_peer(SCIDev *s, unsigned node, uint32_t incarnation);
 
 /*
- * scidev_member.c: this machine as a member of a fabric.  It outlives the device
- * if peers still hold memory of the machine when that is unplugged.
+ * scidev_member.c: this machine as a member of a fabric.  It outlives the
+ * device if peers still hold memory of the machine when that is unplugged.
  */
 bool scidev_member_new(SCIDev *s, Error **errp);
 /* Joins the fabric. */

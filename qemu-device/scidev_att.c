@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The address translation table: memory that the guest fills, what a commit
- * makes of it, and what an exporter's invalidation does to that: entries get its
- * new pages, or end by revocation.  Called from register accesses and from the
- * fabric's callbacks; calls the host side of the window.
+ * makes of it, and what an exporter's invalidation does to that: entries get
+ * its new pages, or end by revocation.  Called from register accesses and from
+ * the fabric's callbacks; calls the host side of the window.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -192,7 +192,7 @@ static void scidev_commit_place(SCIDev *s, SCIDevCommit *c, unsigned index)
     }
 }
 
-/* Whether the granule traps as @traps says; if not, there is no room for that. */
+/* Whether the granule traps as @traps says; else there is no room for it. */
 static bool scidev_commit_trap(SCIDev *s, SCIDevCommit *c, unsigned index,
                                bool traps)
 {
@@ -310,8 +310,9 @@ static bool scidev_entry_hit(const SCIDevEntry *e, unsigned node,
 {
     uint64_t page = scidev_entry_page(e);
 
-    return (scidev_entry_live(e) || e->n_maps) && scidev_entry_node(e) == node &&
-           page < end && page + e->n_pages > first;
+    return (scidev_entry_live(e) || e->n_maps) &&
+           scidev_entry_node(e) == node && page < end &&
+           page + e->n_pages > first;
 }
 
 /*

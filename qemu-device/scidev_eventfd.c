@@ -8,9 +8,9 @@
  * Copyright (C) 2026 The sci-rsm authors
  *
  * Both are limited resources of the host.  What is beyond the limits takes the
- * way through QEMU, which is slower and no different.  Everything here holds the
- * big lock; rights change by the fabric's thread as well, so that what is set up
- * here follows a little later, in the main loop.
+ * way through QEMU, which is slower and no different.  Everything here holds
+ * the big lock; rights change by the fabric's thread as well, so that what is
+ * set up here follows a little later, in the main loop.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -40,7 +40,8 @@ static void scidev_ring_add(SCIDev *s, unsigned node, unsigned line, int fd)
     }
     r = g_new0(SCIDevRing, 1);
     event_notifier_init_fd(&r->line, own);
-    r->val = SCI_PUT(SCI_DOORBELL_NODE, node) | SCI_PUT(SCI_DOORBELL_LINE, line);
+    r->val = SCI_PUT(SCI_DOORBELL_NODE, node) |
+             SCI_PUT(SCI_DOORBELL_LINE, line);
     memory_region_add_eventfd(&s->csr, SCI_REG_DOORBELL, 4, true, r->val,
                               &r->line);
     g_ptr_array_add(s->rings, r);
@@ -133,7 +134,7 @@ void scidev_eventfd_detach(SCIDev *s, SCIDevLine *l)
     }
 }
 
-/* The vector's message can be sent from now on.  Must not fail: it need not be. */
+/* The vector can be used from now on.  Must not fail: QEMU can do it, too. */
 static int scidev_vector_use(PCIDevice *pdev, unsigned vector, MSIMessage msg)
 {
     SCIDev *s = SCIDEV(pdev);

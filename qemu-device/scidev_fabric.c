@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where device and fabric meet: attaching, enabling, and what the fabric
- * reports of peers.  When a callback returns true the fabric acknowledges to the
- * peer, so nothing that must go may still be mapped by then.
+ * reports of peers.  When a callback returns true the fabric acknowledges to
+ * the peer, so nothing that must go may still be mapped by then.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */

@@ -132,7 +132,7 @@ static void scidev_line_own(SCIDev *s, unsigned node)
     }
 }
 
-/* What is wrong with opening a line, as an error of kind *@kind; NULL: nothing. */
+/* Why a line cannot be opened, and *@kind of error; NULL: it can. */
 static const char *scidev_line_fault(SCIDev *s, unsigned node, unsigned line,
                                      uint32_t *kind)
 {

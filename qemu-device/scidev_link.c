@@ -70,9 +70,9 @@ static void scidev_links_set(SCIDev *s, bool link, const unsigned long *down,
     }
     scidev_unlock(s->lock);
     if (node < SCI_NODES) {
-        error_setg(errp, "the host refuses to take memory of node %u out of the "
-                   "window: raise vm.max_map_count and set the link up and down "
-                   "again", node);
+        error_setg(errp, "the host refuses to take memory of node %u out of "
+                   "the window: raise vm.max_map_count and set the link up and "
+                   "down again", node);
     }
 }
 

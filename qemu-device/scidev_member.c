@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * This machine as a member of a fabric: the thread that runs the fabric, and what
- * happens while peers hold memory that the machine is about to use otherwise.
+ * This machine as a member of a fabric: the thread that runs the fabric, and
+ * what happens while peers hold memory that the machine is about to use
+ * otherwise.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
@@ -22,7 +23,7 @@
 #include "scidev.h"
 #include "trace.h"
 
-/* Peers that are well let go within this time: the vCPUs need not be stopped. */
+/* Peers that are well let go within this time: no vCPU need be stopped. */
 #define SCIDEV_GRACE_US     5000
 #define SCIDEV_GRACE_STEP   100
 
@@ -147,8 +148,8 @@ static void scidev_member_tell(void *opaque)
 
     if (m->held && debtors) {
         m->told = true;
-        warn_report("sci: node %u: the machine is stopped until other nodes let "
-                    "go of its memory: %s; continue or end these processes",
+        warn_report("sci: node %u: the machine is stopped until other nodes "
+                    "let go of its memory: %s; continue or end these processes",
                     m->node, debtors);
     }
 }

@@ -7,8 +7,8 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * A guest takes its tables and the pages it exports from any RAM it has.  So RAM
- * that peers cannot use is refused, all of it, and not left out; but for
+ * A guest takes its tables and the pages it exports from any RAM it has.  So
+ * RAM that peers cannot use is refused, all of it, and not left out; but for
  * persistent memory (NVDIMM), which guests do not use as RAM by themselves.
  */
 #include "qemu/osdep.h"
@@ -46,7 +46,7 @@ static const char *scidev_ram_name(MemoryRegion *mr)
         memory_region_owner(mr));
 }
 
-/* What is wrong with a backend's RAM, and in *@remedy what to do; NULL: nothing. */
+/* What is wrong with a backend's RAM, and *@remedy; NULL: nothing. */
 static const char *scidev_ram_fault(MemoryRegion *mr, const char **remedy)
 {
     const int wanted = F_SEAL_SHRINK | F_SEAL_SEAL;
@@ -69,8 +69,8 @@ static const char *scidev_ram_fault(MemoryRegion *mr, const char **remedy)
     }
     if ((seals & wanted) != wanted) {
         *remedy = "Leave out 'seal=off'.";
-        return "is not sealed, so that it can be cut short while others have it "
-               "mapped";
+        return "is not sealed, so that it can be cut short while others have "
+               "it mapped";
     }
     return NULL;
 }
@@ -196,8 +196,8 @@ bool scidev_ram_collect(SCIDev *s, FabricConfig *config, Error **errp)
     if (!scan.failed && config->n_ram == 0) {
         error_setg(errp, "the machine has no RAM that is a memory backend");
         error_append_hint(
-            errp, "Add: -object memory-backend-memfd,id=ram0,size=SIZE,share=on "
-                  "-machine memory-backend=ram0\n");
+            errp, "Add: -object memory-backend-memfd,id=ram0,size=SIZE,"
+                  "share=on -machine memory-backend=ram0\n");
         return false;
     }
     return !scan.failed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The status pages (in BAR 4) and the errors that show in them.  Guests read the
- * pages while we write them, without a trap and without a lock: each field is
- * one aligned store.  Called by every other part.
+ * The status pages (in BAR 4) and the errors that show in them.  Guests read
+ * the pages while we write them, without a trap and without a lock: each field
+ * is one aligned store.  Called by every other part.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which parts of the remote window (BAR 2) trap.  The window is memory; above it
- * lie parts of a region that traps: one for everything from `top` on, which no
- * entry has used yet, and one for each run of entries that trap by request.
+ * Which parts of the remote window (BAR 2) trap.  The window is memory; above
+ * it lie parts of a region that traps: one for everything from `top` on, which
+ * no entry has used yet, and one for each run of entries that trap by request.
  * Called when such entries have been committed, and by the window's set-up.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * `top` bounds the memory that a guest can make its QEMU allocate by stores into
- * nothing.  It grows by doubling, so that it changes a few times in a lifetime:
- * no mapping and no revocation of memory changes the topology.
+ * `top` bounds the memory that a guest can make its QEMU allocate by stores
+ * into nothing.  It grows by doubling, so that it changes a few times in a
+ * lifetime: no mapping and no revocation of memory changes the topology.
  */
 #include "qemu/osdep.h"
 #include "qemu/host-utils.h"
@@ -70,7 +70,7 @@ void scidev_topology_raise(SCIDev *s, uint64_t end)
     s->top = MAX(s->top, MAX(SCI_WINDOW_MIN, pow2ceil(end)));
 }
 
-/* The next run of entries that trap from *@index on; moves *@index behind it. */
+/* The next run of entries that trap from *@index on, which moves behind it. */
 static bool scidev_run_next(const SCIDev *s, unsigned *index, SCIDevRun *run)
 {
     const uint64_t granule = scidev_granule(s);

@@ -34,8 +34,8 @@ static void *scidev_trap_resolve(SCIDev *s, const SCIDevEntry *e, hwaddr addr,
 }
 
 /*
- * The access is over when the lock is given back: whoever revokes the page later
- * comes after it.
+ * The access is over when the lock is given back: whoever revokes the page
+ * later comes after it.
  */
 static void scidev_trap(SCIDev *s, hwaddr addr, uint64_t *val, unsigned size,
                         unsigned want)

@@ -12,10 +12,11 @@
  * not even through a stale entry of a soft TLB.
  *
  * What is not mapped shows scratch memory: page x of the window page x of
- * `scratch`, which is zero when it appears.  It is shared memory without a file:
- * it was accounted for when it was made, if the host accounts for memory at all
- * (vm.overcommit_memory=2), so that mapping a part of it anew cannot fail for
- * want of memory.  mremap() with an old size of 0 maps a range a second time.
+ * `scratch`, which is zero when it appears.  It is shared memory without a
+ * file: it was accounted for when it was made, if the host accounts for memory
+ * at all (vm.overcommit_memory=2), so that mapping a part of it anew cannot
+ * fail for want of memory.  mremap() with an old size of 0 maps a range a
+ * second time.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -99,7 +100,7 @@ static unsigned scidev_contiguous(const InboundPage *pages, unsigned i,
     return count;
 }
 
-/* Count the entry with @maps mappings from now on; false if that is too much. */
+/* Count the entry with @maps mappings from now on; false if too many. */
 static bool scidev_window_charge(SCIDevEntry *e, uint32_t maps)
 {
     uint64_t more = (uint64_t)maps - e->n_maps; /* modulo 2^64 */
@@ -163,7 +164,7 @@ bool scidev_window_renew(SCIDev *s, unsigned index, unsigned from, unsigned n,
     for (unsigned i = 0; i < n; i++) {
         changed += s->page[base + i] != pages[i].host;
     }
-    /* Each changed page takes a mapping and splits another one, at the worst. */
+    /* Each changed page takes a mapping and may split another one. */
     if (!changed || !scidev_window_charge(e, e->n_maps + 2 * changed)) {
         return !changed;
     }

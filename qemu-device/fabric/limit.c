@@ -40,7 +40,7 @@ static unsigned count_open(void)
 bool fabric_limit_check(Fabric *f, unsigned nodes, GError **error)
 {
     unsigned open = count_open();
-    /* As if the others had as many ranges of RAM as this node, and a line each. */
+    /* As if the others had as many ranges of RAM as this one, and a line. */
     rlim_t wanted = open + nodes * (2 + f->self.n_ram) + LIMIT_SPARE;
     struct rlimit limit;
 
