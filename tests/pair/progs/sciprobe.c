@@ -10,6 +10,8 @@
  * sciprobe storm NODE WORD MS     map what the driver has mapped writable of a node
  *                                 twice more and store WORD into every page without
  *                                 pause; commit the second copy again all the time
+ * sciprobe commit NODE MS         map what the driver has mapped of a node once more and
+ *                                 commit that without pause; prints how often it did
  * sciprobe ring ROUNDS            ring all lines of all nodes, allowed or not; prints
  *                                 for each node that is up how many rings were made
  *                                 without a right, and how many errors were counted
@@ -385,6 +387,25 @@ static int storm(unsigned int node, unsigned long ms)
 	return 0;
 }
 
+static int commits(unsigned int node, unsigned long ms)
+{
+	uint64_t deadline = pair_now_ms() + ms;
+	unsigned long n = 0;
+
+	learn(node);
+	expect = slot(node)->incarnation;
+	copy_twice(node);
+	printf("ready\n");
+	fflush(stdout);
+	while (pair_now_ms() < deadline) {
+		commit(FIRST, n_known);
+		n++;
+	}
+	clear_entries();
+	printf("commits %lu\n", n);
+	return 0;
+}
+
 static int may_ring(unsigned int node, unsigned int line)
 {
 	return line < SCI_LINES_MAX && slot(node)->open[line / 32] >> line % 32 & 1;
@@ -470,6 +491,8 @@ static int run(int argc, char **argv)
 	if (argc == 4 && !strcmp(what, "close"))
 		return set_line(SCI_REG_LINE_CLOSE, pair_number(argv[2], 10),
 				pair_number(argv[3], 10));
+	if (argc == 4 && !strcmp(what, "commit"))
+		return commits(pair_number(argv[2], 10), pair_number(argv[3], 10));
 	if (argc == 5 && !strcmp(what, "storm")) {
 		secret = pair_number(argv[3], 16);
 		return storm(pair_number(argv[2], 10), pair_number(argv[4], 10));
