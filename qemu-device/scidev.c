@@ -203,6 +203,7 @@ static void scidev_exit(PCIDevice *pdev)
     scidev_eventfd_exit(s);
     scidev_irq_exit(s);
     scidev_window_exit(s);
+    scidev_status_exit(s);
     scidev_inbound_exit(s);
     scidev_member_end(s);
     migrate_del_blocker(&s->migration_blocker);

@@ -320,8 +320,9 @@ void scidev_eventfd_detach(SCIDev *s, SCIDevLine *l);
 /* Which lines of others we may ring has changed; with the lock held. */
 void scidev_eventfd_rings(SCIDev *s);
 
-/* scidev_status.c; with the lock held but for the first */
+/* scidev_status.c; with the lock held but for the first two */
 bool scidev_status_init(SCIDev *s, Error **errp);
+void scidev_status_exit(SCIDev *s);
 /* Registers that the adapter page mirrors have changed. */
 void scidev_status_sync(SCIDev *s);
 void scidev_status_reset(SCIDev *s);

@@ -42,8 +42,8 @@ bool scidev_att_init(SCIDev *s, Error **errp)
                                                 "sci-att", size, 0, errp)) {
         return false;
     }
-    s->att_host = memory_region_get_ram_ptr(&s->att_memory);
     memory_region_add_subregion(&s->adapter, SCI_ATT, &s->att_memory);
+    s->att_host = memory_region_get_ram_ptr(&s->att_memory);
     return true;
 }
 

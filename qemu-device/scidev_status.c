@@ -40,9 +40,9 @@ bool scidev_status_init(SCIDev *s, Error **errp)
         return false;
     }
     memory_region_set_readonly(&s->status, true);
-    s->status_host = memory_region_get_ram_ptr(&s->status);
     memory_region_init(&s->adapter, OBJECT(s), "sci-adapter", SCI_MEMORY_SIZE);
     memory_region_add_subregion(&s->adapter, 0, &s->status);
+    s->status_host = memory_region_get_ram_ptr(&s->status);
     if (!scidev_att_init(s, errp)) {
         return false;
     }
@@ -51,6 +51,17 @@ bool scidev_status_init(SCIDev *s, Error **errp)
                          PCI_BASE_ADDRESS_MEM_PREFETCH,
                      &s->adapter);
     return true;
+}
+
+/* As scidev_window_exit(): regions stay, but not one inside the other. */
+void scidev_status_exit(SCIDev *s)
+{
+    if (s->status_host) {
+        memory_region_del_subregion(&s->adapter, &s->status);
+    }
+    if (s->att_host) {
+        memory_region_del_subregion(&s->adapter, &s->att_memory);
+    }
 }
 
 void scidev_status_sync(SCIDev *s)
