@@ -45,6 +45,9 @@ NEVER = (
     "CONFIG_TSAN", "CONFIG_USER_ONLY", "CONFIG_WIN32", "CONFIG_XEN_BACKEND",
     "HAVE_BROKEN_SIZE_MAX", "HAVE_MADVISE_WITHOUT_PROTOTYPE", "HAVE_OPTRESET",
 )
+# Asked for where code is compiled for one target, which a module is not; kvm.h defines
+# the second one itself then.
+PER_TARGET = ("CONFIG_KVM", "CONFIG_KVM_IS_POSSIBLE")
 TREE_GROUP = "hw_sci"       # of the trace events: the device is hw/sci there
 
 OLDEST = (10, 0)

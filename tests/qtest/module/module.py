@@ -96,7 +96,7 @@ def it_offers_no_symbol_of_its_own(_):
 def every_switch_of_its_headers_is_decided(_):
     """A header that asks for an unknown CONFIG_ would get "no" without anybody's word."""
     known = {*qemuheaders.FACTS, *qemuheaders.ALWAYS, *qemuheaders.NEVER,
-             *qemuheaders.OPTIONS.values()}
+             *qemuheaders.PER_TARGET, *qemuheaders.OPTIONS.values()}
     deps = subprocess.run(["ninja", "-C", BUILD, "-t", "deps"], check=True, capture_output=True,
                           text=True).stdout
     headers, ours = set(), False
