@@ -10,6 +10,7 @@
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
+#include "hw/pci/msix.h"
 #include "migration/blocker.h"
 #include "system/system.h"
 #include "system/tcg.h"
@@ -49,9 +50,9 @@ void scidev_reset(SCIDev *s)
     }
     scidev_topology_clear(s);
     scidev_att_reset(s);
-    scidev_window_discard(s);
     scidev_reset_registers(s);
     scidev_unlock(s->lock);
+    scidev_window_discard(s);
     scidev_topology_update(s);
     if (s->fabric && s->reset_waits) {
         /* Peers may be storing into RAM that will be used anew. */
@@ -61,7 +62,21 @@ void scidev_reset(SCIDev *s)
 
 static void scidev_reset_hold(Object *obj, ResetType type)
 {
-    scidev_reset(SCIDEV(obj));
+    SCIDev *s = SCIDEV(obj);
+
+    scidev_eventfd_msix_off(s);
+    scidev_reset(s);
+}
+
+static void scidev_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
+                                int len)
+{
+    bool enabled = msix_enabled(pdev);
+
+    pci_default_write_config(pdev, addr, val, len);
+    if (enabled && !msix_enabled(pdev)) {
+        scidev_eventfd_msix_off(SCIDEV(pdev));
+    }
 }
 
 static bool scidev_check_properties(SCIDev *s, Error **errp)
@@ -199,8 +214,8 @@ static void scidev_exit(PCIDevice *pdev)
         s->machine_done.notify = NULL;
     }
     scidev_fabric_detach(s);
-    scidev_lines_exit(s);
     scidev_eventfd_exit(s);
+    scidev_lines_exit(s);
     scidev_irq_exit(s);
     scidev_window_exit(s);
     scidev_status_exit(s);
@@ -255,7 +270,7 @@ static const Property scidev_properties[] = {
     DEFINE_PROP_UINT32("node-id", SCIDev, node_id, 0),
     DEFINE_PROP_SIZE("window-size", SCIDev, window_size, 256 * MiB),
     DEFINE_PROP_UINT32("lines", SCIDev, lines, 32),
-    DEFINE_PROP_ON_OFF_AUTO("ioeventfd", SCIDev, ioeventfd, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_BOOL("ioeventfd", SCIDev, ioeventfd, true),
     DEFINE_PROP_BOOL("allow-lost-atomics", SCIDev, allow_lost_atomics, false),
     DEFINE_PROP_LINK("iothread", SCIDev, iothread, TYPE_IOTHREAD, IOThread *),
 };
@@ -268,6 +283,7 @@ static void scidev_class_init(ObjectClass *klass, SCIDevClassData *data)
 
     pc->realize = scidev_realize;
     pc->exit = scidev_exit;
+    pc->config_write = scidev_config_write;
     pc->vendor_id = SCI_PCI_VENDOR_ID;
     pc->device_id = SCI_PCI_DEVICE_ID;
     pc->revision = SCI_PCI_REVISION;

@@ -57,6 +57,7 @@ typedef struct SCIDevLine {
     unsigned line;
     bool closed;                /* taken back: the main loop is to free it */
     bool irqfd;                 /* big lock: KVM listens to it, not QEMU */
+    int virq;                   /* as which interrupt */
 } SCIDevLine;
 
 typedef struct SCIDevLock SCIDevLock;
@@ -80,7 +81,7 @@ struct SCIDev {
     uint32_t lines;
     bool allow_lost_atomics;
     IOThread *iothread;         /* NULL: one of our own */
-    OnOffAuto ioeventfd;
+    bool ioeventfd;
     bool reset_waits;           /* false: as a device that does not */
     bool link;                  /* false takes all links down */
     DECLARE_BITMAP(links_down, SCI_NODES);      /* by node; these are down */
@@ -223,8 +224,8 @@ bool scidev_att_revoke(SCIDev *s, unsigned node, uint8_t state);
 bool scidev_att_invalidate(SCIDev *s, unsigned node, uint64_t first,
                            uint64_t count);
 
-/* Revoke every entry: own adapter disabled or reset. */
-void scidev_att_revoke_all(SCIDev *s);
+/* Revoke every entry: own adapter disabled or reset.  As above. */
+bool scidev_att_revoke_all(SCIDev *s);
 
 /* scidev_window.c; with the lock held but for the first three */
 bool scidev_window_init(SCIDev *s, Error **errp);
@@ -256,7 +257,7 @@ bool scidev_window_renew(SCIDev *s, unsigned index, unsigned from, unsigned n,
  * the guest's accesses to them no longer reach any page.
  */
 bool scidev_window_unmap(SCIDev *s, unsigned first, unsigned count);
-/* Give the memory back that stores into nothing have taken. */
+/* Give the memory back that stores into nothing took; takes time, no lock. */
 void scidev_window_discard(SCIDev *s);
 
 /* scidev_topology.c; with the big lock */
@@ -282,6 +283,8 @@ void scidev_inbound_init(SCIDev *s);
 void scidev_inbound_exit(SCIDev *s);
 void scidev_inbound_open(SCIDev *s);
 void scidev_inbound_close(SCIDev *s);
+/* Take own pages out of the own window, later if the host refuses it now. */
+void scidev_own_invalidate(SCIDev *s, uint64_t first, uint64_t count);
 void scidev_inval_start(SCIDev *s);
 /* Something was asked of the peers: be busy until all of them answered. */
 void scidev_inval_wait(SCIDev *s);
@@ -314,6 +317,8 @@ void scidev_doorbell(SCIDev *s, uint32_t val);
 /* scidev_eventfd.c; with the big lock but for the last */
 void scidev_eventfd_init(SCIDev *s);
 void scidev_eventfd_exit(SCIDev *s);
+/* MSI-X was disabled, which says nothing to each vector. */
+void scidev_eventfd_msix_off(SCIDev *s);
 /* KVM listens to the line instead of QEMU, if it can. */
 void scidev_eventfd_attach(SCIDev *s, SCIDevLine *l);
 void scidev_eventfd_detach(SCIDev *s, SCIDevLine *l);

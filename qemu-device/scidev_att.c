@@ -229,8 +229,10 @@ static uint8_t scidev_commit_entry(SCIDev *s, SCIDevCommit *c, unsigned index)
     if (!scidev_window_reserve(s, index, s->walk)) {
         return SCI_ATT_ST_NOSPC;
     }
+    /* Before: the host may refuse a part of it at once. */
+    e->state = SCI_ATT_ST_MAPPED;
     scidev_commit_place(s, c, index);
-    return SCI_ATT_ST_MAPPED;
+    return e->state;
 }
 
 /* What has become of an entry, now that the last run is mapped or refused. */
@@ -407,9 +409,10 @@ bool scidev_att_invalidate(SCIDev *s, unsigned node, uint64_t first,
     });
 }
 
-void scidev_att_revoke_all(SCIDev *s)
+bool scidev_att_revoke_all(SCIDev *s)
 {
     DECLARE_BITMAP(nodes, SCI_NODES) = {};
+    bool done = true;
 
     for (unsigned i = 0; i < SCI_ATT_ENTRIES; i++) {
         if (scidev_entry_live(&s->att[i]) || s->att[i].n_maps) {
@@ -419,8 +422,9 @@ void scidev_att_revoke_all(SCIDev *s)
     for (unsigned node = find_first_bit(nodes, SCI_NODES); node < SCI_NODES;
          node = find_next_bit(nodes, SCI_NODES, node + 1)) {
         /* What the host does not let go, the exporter can still take back. */
-        scidev_att_revoke(s, node, SCI_ATT_ST_PEER_LOST);
+        done &= scidev_att_revoke(s, node, SCI_ATT_ST_PEER_LOST);
     }
+    return done;
 }
 
 /* After scidev_att_revoke_all() and scidev_topology_clear(). */

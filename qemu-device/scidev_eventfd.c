@@ -47,13 +47,20 @@ static void scidev_ring_add(SCIDev *s, unsigned node, unsigned line, int fd)
     g_ptr_array_add(s->rings, r);
 }
 
+/* KVM is told at the end of the transaction, and must find them until then. */
 static void scidev_rings_clear(SCIDev *s)
 {
+    memory_region_transaction_begin();
     for (unsigned i = 0; i < s->rings->len; i++) {
         SCIDevRing *r = g_ptr_array_index(s->rings, i);
 
         memory_region_del_eventfd(&s->csr, SCI_REG_DOORBELL, 4, true, r->val,
                                   &r->line);
+    }
+    memory_region_transaction_commit();
+    for (unsigned i = 0; i < s->rings->len; i++) {
+        SCIDevRing *r = g_ptr_array_index(s->rings, i);
+
         close(event_notifier_get_fd(&r->line));
         g_free(r);
     }
@@ -79,19 +86,22 @@ static void scidev_rings_fill(SCIDev *s)
     }
 }
 
-/* By the main loop: what we may ring has changed. */
+/*
+ * By the main loop: what we may ring has changed.  All are made anew, since the
+ * eventfd of a right that was given again is another one; meanwhile QEMU rings.
+ */
 static void scidev_rings_follow(void *opaque)
 {
     SCIDev *s = opaque;
 
-    memory_region_transaction_begin();
     scidev_rings_clear(s);
     if (scidev_attached(s)) {
+        memory_region_transaction_begin();
         scidev_lock(s->lock);
         scidev_rings_fill(s);
         scidev_unlock(s->lock);
+        memory_region_transaction_commit();
     }
-    memory_region_transaction_commit();
     trace_scidev_rings(s->node_id, s->rings->len);
 }
 
@@ -102,52 +112,29 @@ void scidev_eventfd_rings(SCIDev *s)
     }
 }
 
-/* Without KVM QEMU would find the eventfd itself, which is no gain. */
-static bool scidev_rings_wanted(const SCIDev *s)
-{
-    return s->ioeventfd == ON_OFF_AUTO_ON ||
-           (s->ioeventfd == ON_OFF_AUTO_AUTO && kvm_enabled());
-}
-
 void scidev_eventfd_attach(SCIDev *s, SCIDevLine *l)
 {
     int virq = s->virq ? s->virq[l->line] : -1;
 
-    if (virq < 0 || s->n_irqfds == SCIDEV_IRQFDS_MAX ||
+    if (virq < 0 || l->irqfd || s->n_irqfds == SCIDEV_IRQFDS_MAX ||
         kvm_irqchip_add_irqfd_notifier_gsi(kvm_state, &l->ring, NULL, virq) <
         0) {
         return;
     }
     scidev_line_listen(l, false);
     l->irqfd = true;
+    l->virq = virq;
     s->n_irqfds++;
 }
 
 void scidev_eventfd_detach(SCIDev *s, SCIDevLine *l)
 {
     if (l->irqfd) {
-        kvm_irqchip_remove_irqfd_notifier_gsi(kvm_state, &l->ring,
-                                              s->virq[l->line]);
+        kvm_irqchip_remove_irqfd_notifier_gsi(kvm_state, &l->ring, l->virq);
         l->irqfd = false;
         s->n_irqfds--;
         scidev_line_listen(l, true);
     }
-}
-
-/* The vector can be used from now on.  Must not fail: QEMU can do it, too. */
-static int scidev_vector_use(PCIDevice *pdev, unsigned vector, MSIMessage msg)
-{
-    SCIDev *s = SCIDEV(pdev);
-    KVMRouteChange change;
-
-    if (vector == SCI_VECTOR_STATUS) {
-        return 0;
-    }
-    change = kvm_irqchip_begin_route_changes(kvm_state);
-    s->virq[vector - 1] = kvm_irqchip_add_msi_route(&change, vector, pdev);
-    kvm_irqchip_commit_route_changes(&change);
-    scidev_lines_foreach(s, vector - 1, scidev_eventfd_attach);
-    return 0;
 }
 
 static void scidev_vector_release(PCIDevice *pdev, unsigned vector)
@@ -162,10 +149,34 @@ static void scidev_vector_release(PCIDevice *pdev, unsigned vector)
     s->virq[vector - 1] = -1;
 }
 
+/* The vector can be used from now on.  Must not fail: QEMU can do it, too. */
+static int scidev_vector_use(PCIDevice *pdev, unsigned vector, MSIMessage msg)
+{
+    SCIDev *s = SCIDEV(pdev);
+    KVMRouteChange change;
+
+    if (vector == SCI_VECTOR_STATUS) {
+        return 0;
+    }
+    scidev_vector_release(pdev, vector);
+    change = kvm_irqchip_begin_route_changes(kvm_state);
+    s->virq[vector - 1] = kvm_irqchip_add_msi_route(&change, vector, pdev);
+    kvm_irqchip_commit_route_changes(&change);
+    scidev_lines_foreach(s, vector - 1, scidev_eventfd_attach);
+    return 0;
+}
+
+void scidev_eventfd_msix_off(SCIDev *s)
+{
+    for (unsigned line = 0; s->virq && line < s->lines; line++) {
+        scidev_vector_release(PCI_DEVICE(s), SCI_VECTOR_LINE(line));
+    }
+}
+
 void scidev_eventfd_init(SCIDev *s)
 {
     s->rings = g_ptr_array_new();
-    if (scidev_rings_wanted(s)) {
+    if (s->ioeventfd && kvm_enabled()) {
         s->rings_bh = qemu_bh_new(scidev_rings_follow, s);
     }
     if (kvm_enabled() && kvm_msi_via_irqfd_enabled()) {
@@ -179,7 +190,7 @@ void scidev_eventfd_init(SCIDev *s)
     }
 }
 
-/* No line is open any more. */
+/* Before the lines end, which the vectors refer to. */
 void scidev_eventfd_exit(SCIDev *s)
 {
     if (!s->rings) {
@@ -187,6 +198,7 @@ void scidev_eventfd_exit(SCIDev *s)
     }
     if (s->virq) {
         msix_unset_vector_notifiers(PCI_DEVICE(s));
+        scidev_eventfd_msix_off(s);
         g_clear_pointer(&s->virq, g_free);
     }
     g_clear_pointer(&s->rings_bh, qemu_bh_delete);

@@ -121,6 +121,8 @@ static bool scidev_peer_gone(void *opaque, const FabricPeer *peer)
 static void scidev_peer_lines(void *opaque, const FabricPeer *peer)
 {
     scidev_slot_update(opaque, peer);
+    /* One that was given anew has the same bit, but another eventfd. */
+    scidev_eventfd_rings(opaque);
 }
 
 static bool scidev_peer_invalidate(void *opaque, const FabricPeer *peer,
@@ -209,7 +211,9 @@ void scidev_enable(SCIDev *s)
 void scidev_disable(SCIDev *s)
 {
     trace_scidev_disable(s->node_id);
-    scidev_att_revoke_all(s);
+    if (!scidev_att_revoke_all(s)) {
+        scidev_own_invalidate(s, 0, SCI_PAGES_MAX);
+    }
     fabric_disable(s->fabric);
     s->control &= ~(SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND);
     s->incarnation = 0;

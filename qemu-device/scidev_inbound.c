@@ -66,7 +66,7 @@ void scidev_inbound_open(SCIDev *s)
 }
 
 /* The fabric calls nobody about the own node. */
-static void scidev_own_invalidate(SCIDev *s, uint64_t first, uint64_t count)
+void scidev_own_invalidate(SCIDev *s, uint64_t first, uint64_t count)
 {
     if (!scidev_att_invalidate(s, s->node_id, first, count)) {
         s->own_stuck = true;

@@ -145,7 +145,8 @@ static const char *scidev_line_fault(SCIDev *s, unsigned node, unsigned line,
     if (line >= s->lines) {
         return "there is no such line";
     }
-    if (s->line->len >= SCI_LINES_OPEN_MAX) {
+    /* Also those that have a descriptor until the main loop frees them. */
+    if (s->line->len + s->closed_lines->len >= SCI_LINES_OPEN_MAX) {
         return "too many are open";
     }
     return NULL;
@@ -195,6 +196,8 @@ void scidev_line_close(SCIDev *s, uint32_t val)
 
     if (index < s->line->len) {
         fabric_set_line(s->fabric, node, line, -1);
+        /* From here on nobody hears it: see scidev_line_ring(). */
+        scidev_eventfd_detach(s, scidev_line_at(s->line, index));
         scidev_line_end(s, index);
         scidev_line_own(s, node);
     }

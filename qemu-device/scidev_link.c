@@ -47,7 +47,7 @@ static void scidev_links_set(SCIDev *s, bool link, const unsigned long *down,
                              Error **errp)
 {
     DECLARE_BITMAP(changed, SCI_NODES) = {};
-    unsigned node;
+    unsigned node, stuck = SCIDEV_NODE_NONE;
 
     for (node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
         bool open = link && !test_bit(node, down);
@@ -65,14 +65,14 @@ static void scidev_links_set(SCIDev *s, bool link, const unsigned long *down,
     for (node = find_first_bit(changed, SCI_NODES); node < SCI_NODES;
          node = find_next_bit(changed, SCI_NODES, node + 1)) {
         if (!scidev_port_set(s, node, scidev_port_open(s, node))) {
-            break;
+            stuck = node;
         }
     }
     scidev_unlock(s->lock);
-    if (node < SCI_NODES) {
+    if (stuck != SCIDEV_NODE_NONE) {
         error_setg(errp, "the host refuses to take memory of node %u out of "
                    "the window: raise vm.max_map_count and set the link up and "
-                   "down again", node);
+                   "down again", stuck);
     }
 }
 

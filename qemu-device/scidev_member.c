@@ -30,6 +30,9 @@
 /* A person is told when it takes so long that one would ask. */
 #define SCIDEV_TELL_MS      500
 
+/* What is in the way of going on is looked for again then. */
+#define SCIDEV_LATER_MS     100
+
 struct SCIDevMember {
     unsigned node;
     SCIDevLock *lock;
@@ -37,25 +40,55 @@ struct SCIDevMember {
     bool own_iothread;
     Fabric *fabric;             /* also the device's, while that is there */
     VMChangeStateEntry *vmstate;
+    Notifier shutdown;
     QEMUBH *settled_bh;
+    QEMUBH *stop_bh;
     QEMUTimer *tell;
+    QEMUTimer *later;           /* the release, when something is in its way */
 
     /* Guarded by the big lock */
     bool held;                  /* the vCPUs must not run */
+    bool stop_pending;          /* the main loop is about to stop them */
     bool resume;                /* they would run now otherwise */
     bool told;                  /* that they do not run, and why */
     bool orphan;                /* the device is gone */
 };
 
-/* By the main loop, or by a vCPU, which stops at once. */
-static void scidev_member_stop(void)
+/*
+ * Members whose vCPUs somebody is about to let run; while there are some no
+ * handler of the run state may be freed.
+ */
+static unsigned scidev_notifying;
+
+/* By the main loop, soon after vCPUs were found to be held. */
+static void scidev_member_stop(void *opaque)
 {
-    if (qemu_in_vcpu_thread()) {
+    SCIDevMember *m = opaque;
+
+    m->stop_pending = false;
+    if (runstate_is_running()) {
         vm_stop(RUN_STATE_PAUSED);
+    }
+    /* It may have settled meanwhile, which had to wait for this. */
+    qemu_bh_schedule(m->settled_bh);
+}
+
+/*
+ * The stop is made by the main loop, so that it does not happen in the middle of
+ * a reset.  Until then no vCPU may run either.
+ */
+static void scidev_member_stop_soon(SCIDevMember *m)
+{
+    m->resume = true;
+    m->stop_pending = true;
+    qemu_bh_schedule(m->stop_bh);
+    if (qemu_in_vcpu_thread()) {
+        cpu_stop_current();
     } else {
         /*
-         * In a reset the vCPUs are stopped and the main loop lets them run
-         * right afterwards; it deals with the request before they can.
+         * In a reset of the machine the vCPUs are stopped, and the main loop
+         * lets them run right afterwards; it deals with the request before they
+         * can.
          */
         qemu_system_vmstop_request_prepare();
         qemu_system_vmstop_request(RUN_STATE_PAUSED);
@@ -72,8 +105,27 @@ static void scidev_member_vmstate(void *opaque, bool running, RunState state)
 
     if (running && m->held) {
         m->resume = true;
+        scidev_notifying++;
         vm_stop(RUN_STATE_PAUSED);
+        scidev_notifying--;
     }
+}
+
+/* A machine that was switched off while it was held is not to run again. */
+static void scidev_member_shutdown(Notifier *notifier, void *data)
+{
+    container_of(notifier, SCIDevMember, shutdown)->resume = false;
+}
+
+/*
+ * Whether the machine is stopped as we have stopped it.  In other states, as
+ * after a panic or an internal error, it is not ours to let it run.
+ */
+static bool scidev_member_may_resume(void)
+{
+    return (runstate_check(RUN_STATE_PAUSED) ||
+            runstate_check(RUN_STATE_PRELAUNCH)) &&
+           qemu_shutdown_requested_get() == SHUTDOWN_CAUSE_NONE;
 }
 
 static void scidev_member_free(SCIDevMember *m)
@@ -89,8 +141,13 @@ static void scidev_member_free(SCIDevMember *m)
         object_unref(OBJECT(m->iothread));
     }
     g_clear_pointer(&m->vmstate, qemu_del_vm_change_state_handler);
+    if (m->shutdown.notify) {
+        notifier_remove(&m->shutdown);
+    }
     g_clear_pointer(&m->settled_bh, qemu_bh_delete);
+    g_clear_pointer(&m->stop_bh, qemu_bh_delete);
     g_clear_pointer(&m->tell, timer_free);
+    g_clear_pointer(&m->later, timer_free);
     scidev_lock_unref(m->lock);
     g_free(m);
 }
@@ -105,18 +162,24 @@ static bool scidev_member_busy(SCIDevMember *m)
     return busy;
 }
 
-/* By the main loop, when the fabric has settled. */
+/* By the main loop, when the fabric has settled or the machine has stopped. */
 static void scidev_member_release(void *opaque)
 {
     SCIDevMember *m = opaque;
     bool resume = m->resume;
 
-    if (!m->held || scidev_member_busy(m)) {
+    if (!m->held || m->stop_pending || scidev_member_busy(m)) {
+        return;
+    }
+    if (scidev_notifying || qemu_system_dump_in_progress()) {
+        timer_mod(m->later, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                  SCIDEV_LATER_MS);
         return;
     }
     m->held = false;
     m->resume = false;
     timer_del(m->tell);
+    resume = resume && scidev_member_may_resume();
     trace_scidev_hold(m->node, false);
     if (m->told) {
         info_report("sci: node %u: no other node holds memory of this machine "
@@ -180,8 +243,7 @@ static void scidev_member_wait(SCIDevMember *m)
     /* It may have settled between the look and the mark. */
     qemu_bh_schedule(m->settled_bh);
     if (runstate_is_running()) {
-        m->resume = true;
-        scidev_member_stop();
+        scidev_member_stop_soon(m);
     }
 }
 
@@ -228,7 +290,11 @@ bool scidev_member_new(SCIDev *s, Error **errp)
         return false;
     }
     m->settled_bh = qemu_bh_new(scidev_member_release, m);
+    m->stop_bh = qemu_bh_new(scidev_member_stop, m);
     m->tell = timer_new_ms(QEMU_CLOCK_REALTIME, scidev_member_tell, m);
+    m->later = timer_new_ms(QEMU_CLOCK_REALTIME, scidev_member_release, m);
+    m->shutdown.notify = scidev_member_shutdown;
+    qemu_register_shutdown_notifier(&m->shutdown);
     m->vmstate = qemu_add_vm_change_state_handler_prio(scidev_member_vmstate, m,
                                                        INT_MAX);
     s->member = m;

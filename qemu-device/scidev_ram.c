@@ -253,7 +253,7 @@ static void scidev_ram_commit(MemoryListener *listener)
         }
     }
     if (gone) {
-        scidev_att_invalidate(s, s->node_id, 0, SCI_PAGES_MAX);
+        scidev_own_invalidate(s, 0, SCI_PAGES_MAX);
         fabric_invalidate(s->fabric, 0, SCI_PAGES_MAX);
     }
     scidev_unlock(s->lock);

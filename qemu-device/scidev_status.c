@@ -122,9 +122,8 @@ void scidev_slot_set_open(SCIDev *s, unsigned node, const int *lines)
         changed |= le32_to_cpu(slot->open[i]) != word;
         scidev_put(&slot->open[i], word);
     }
-    /* One that was given anew has the same bit, but another eventfd. */
-    scidev_eventfd_rings(s);
     if (changed) {
+        scidev_eventfd_rings(s);
         scidev_slot_event(s, node);
     }
 }

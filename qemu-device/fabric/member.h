@@ -31,6 +31,11 @@ void fabric_end(FabricConnection *conn);
 /* message.c: what the messages of a peer do */
 /* What has happened to a connection: reads, sends, or ends it. */
 void fabric_serve(FabricConnection *conn);
+/*
+ * If our HELLO is out, the other side may map from now on: it is a peer before
+ * anybody else gets the lock.
+ */
+void fabric_answered(FabricConnection *conn);
 /* It has not said HELLO in time. */
 void fabric_expire(FabricConnection *conn);
 

@@ -157,6 +157,14 @@ static void connection_read(FabricConnection *conn)
     fabric_place_enter(&conn->in_ready, &conn->fabric->ready, conn);
 }
 
+void fabric_answered(FabricConnection *conn)
+{
+    if (conn->state == CONNECTION_ANSWERING && g_queue_is_empty(&conn->out) &&
+        fabric_connection_alive(conn)) {
+        fabric_peer_begin(conn);
+    }
+}
+
 void fabric_serve(FabricConnection *conn)
 {
     uint32_t revents = conn->revents;
@@ -165,10 +173,7 @@ void fabric_serve(FabricConnection *conn)
     if (revents & EPOLLOUT) {
         fabric_packet_flush(conn);
     }
-    if (conn->state == CONNECTION_ANSWERING && g_queue_is_empty(&conn->out) &&
-        fabric_connection_alive(conn)) {
-        fabric_peer_begin(conn);
-    }
+    fabric_answered(conn);
     if (!fabric_connection_reads(conn)) {
         if (revents & (EPOLLHUP | EPOLLERR)) {
             fabric_connection_end(conn);

@@ -185,11 +185,23 @@ bool fabric_packet_waits(const FabricConnection *conn)
  * Whether all descriptors of the next packet would find room.  One that finds
  * none is lost with its message, so the packet is left where it is.
  */
+/* Whether the next packet of a peer brings no descriptor, as most do not. */
+static bool packet_needs_none(const FabricConnection *conn)
+{
+    FabricWireHeader header;
+
+    return recv(conn->fd, &header, sizeof(header), MSG_PEEK | MSG_DONTWAIT) ==
+               sizeof(header) &&
+           GUINT16_FROM_LE(header.type) != FABRIC_HELLO &&
+           GUINT16_FROM_LE(header.type) != FABRIC_LINE;
+}
+
 static bool packet_has_room(FabricConnection *conn)
 {
     bool hello = conn->state != CONNECTION_PEER;
 
-    if (fabric_limit_free(hello ? 1 + FABRIC_RAM_MAX : 1)) {
+    if (fabric_limit_free(hello ? 1 + FABRIC_RAM_MAX : 1) ||
+        (!hello && packet_needs_none(conn))) {
         return true;
     }
     fabric_limit_report(conn->fabric, "a message");
@@ -233,8 +245,12 @@ bool fabric_packet_receive(FabricConnection *conn, FabricMessage *msg,
     }
     size = recvmsg(conn->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0) {
-        if (errno != EAGAIN && errno != EINTR) {
+        /* Anything else does not mean that its process is gone. */
+        if (errno == ECONNRESET) {
             fabric_connection_end(conn);
+        } else if (errno != EAGAIN && errno != EINTR) {
+            fabric_connection_fail(conn, g_strdup_printf("cannot receive: %s",
+                                                         g_strerror(errno)));
         }
         return false;
     }

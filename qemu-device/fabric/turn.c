@@ -48,8 +48,7 @@ static void connection_retry(FabricConnection *conn)
     conn->short_of_fds = false;
     if (conn->short_of_memory) {
         fabric_packet_flush(conn);
-        /* If that was our HELLO, it has become a peer. */
-        fabric_place_enter(&conn->in_ready, &conn->fabric->ready, conn);
+        fabric_answered(conn);
     }
     if (conn->again == AGAIN_GONE) {
         fabric_end(conn);
