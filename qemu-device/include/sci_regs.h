@@ -135,7 +135,7 @@ typedef uint16_t sci_le16;
 #define SCI_REG_LINE_CLOSE          0x09c /* WO  take that back */
 #define SCI_LINE_NODE               SCI_DOORBELL_NODE
 #define SCI_LINE_LINE               SCI_DOORBELL_LINE
-#define SCI_LINES_OPEN_MAX          1024 /* rights that a node gives at a time */
+#define SCI_LINES_OPEN_MAX          256 /* rights that a node gives at a time */
 
 #define SCI_REG_PEER_EVENT          0x100 /* RW1C  bitmap: slot of node n changed */
 #define SCI_PEER_EVENT_WORDS        8
