@@ -74,8 +74,8 @@ static void scidev_member_stop(void *opaque)
 }
 
 /*
- * The stop is made by the main loop, so that it does not happen in the middle of
- * a reset.  Until then no vCPU may run either.
+ * The main loop stops them, as pause and resume belong to it; until it does, no
+ * vCPU may run either.
  */
 static void scidev_member_stop_soon(SCIDevMember *m)
 {

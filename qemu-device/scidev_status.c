@@ -135,12 +135,10 @@ uint32_t scidev_slot_link(SCIDev *s, unsigned node)
 
 void scidev_slot_revoked(SCIDev *s, unsigned node)
 {
+    /* After the entries' states: pairs with loads of the count, then of one. */
     smp_wmb();
     scidev_count(&scidev_slot(s, node)->revokes);
-    /*
-     * After the entries' states and before their mappings go: pairs with the
-     * guest's loads of the count and then of a state, after its stores.
-     */
+    /* Before the mappings go: pairs with the guest's load after its stores. */
     smp_mb();
 }
 
