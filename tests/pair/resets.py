@@ -12,8 +12,10 @@ resets.py rounds N without      the same on a device that does not wait for its 
                                 the new kernel finds what they store, or breaks by it
 """
 import contextlib
+import random
 import re
 import sys
+import time
 
 import pairlib
 from pairlib import Shell, halted, same, storm, wait_for
@@ -124,6 +126,29 @@ def after_a_reboot_no_store_of_a_peer_arrives(lab):
     after(reboot_by_the_guest)(lab)
 
 
+REBIND = """
+cd /sys/bus/pci/drivers/sci
+for device in 0000:*; do break; done
+k=0
+while [ $k -lt 30 ]; do
+    echo "$device" > unbind && echo "$device" > bind || exit 1
+    k=$((k + 1))
+done
+"""
+
+
+def adapters_are_reset_again_and_again_under_peers_that_halt(lab):
+    """The peer lets go at any time: before, while and after the vCPUs are stopped for it."""
+    victim, other, _ = lab.nodes
+    with victim.spawn("sh", "-c", REBIND) as binds:
+        while binds.running():
+            # As long as a peer may take before and after the machine is stopped.
+            with halted(other):
+                time.sleep(random.uniform(0, 0.03))
+        same(binds.wait(), 0, f"status of binding the driver ({binds.err!r})")
+    pairlib.paths_are_active(lab)
+
+
 def rounds(count, waits):
     lab = testlib.TestLab(3)
     found = broken = 0
@@ -151,4 +176,5 @@ if __name__ == "__main__":
         rounds(int(sys.argv[2]), sys.argv[3:] != ["without"])
     else:
         pairlib.main([after_a_reset_no_store_of_a_peer_arrives,
-                      after_a_reboot_no_store_of_a_peer_arrives], nodes=3)
+                      after_a_reboot_no_store_of_a_peer_arrives,
+                      adapters_are_reset_again_and_again_under_peers_that_halt], nodes=3)
