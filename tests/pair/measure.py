@@ -51,7 +51,7 @@ def map_segments(lab):
             e.expect("^ready$", 120)
             print(lab.node(2).check("mapcost", "import", "1", "500000", *map(str, MARKS),
                                     timeout=300).strip(), flush=True)
-            e.signal("TERM")
+            e.close_input()
             e.wait(120)
 
 

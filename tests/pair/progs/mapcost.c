@@ -4,7 +4,7 @@
  * signal there and back, which is measured in turns with it.
  *
  * Usage: mapcost export ID COUNT	segments of one page from ID on; answers signals
- *					of the first one until nobody sends any more
+ *					of the first one until its input ends
  *	  mapcost import NODE ID MARK...	in ascending order
  * Output of the importer, a line per MARK: "segment MARK map M signal S ratio R" (M,
  * S: microseconds, medians of the NEAR segments around it), and for each but
@@ -13,6 +13,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #define NEAR		16
 #define WARM_UP		64	/* signals */
 #define SIGNAL_MS	30000
-#define IDLE_MS		600000
+#define IDLE_MS		1000	/* after that the exporter looks at its input */
 
 struct run {
 	rsmapi_controller_handle_t ctrl;
@@ -55,22 +56,43 @@ static double median(double *v)
 	return (v[NEAR / 2 - 1] + v[NEAR / 2]) / 2;
 }
 
+static int input_ended(void)
+{
+	struct pollfd input = { .fd = 0, .events = POLLIN };
+
+	return poll(&input, 1, 0) > 0;
+}
+
+static void answer_signals(rsm_memseg_export_handle_t ex)
+{
+	int err;
+
+	do {
+		err = rsm_intr_signal_wait(ex, IDLE_MS);
+		if (!err)
+			err = rsm_intr_signal_post(ex, 0);
+		if (err && err != RSMERR_TIMEOUT)
+			pair_die("answer: error %d", err);
+	} while (!err || !input_ended());
+}
+
 static void export_side(rsm_memseg_id_t id, unsigned long count)
 {
 	rsmapi_controller_handle_t ctrl = pair_controller();
+	rsm_memseg_export_handle_t *ex = calloc(count, sizeof(*ex));
 	char *mem = pair_memory(count * SEGMENT);
-	rsm_memseg_export_handle_t first = pair_export(ctrl, mem, SEGMENT, id);
-	int err;
 
-	for (unsigned long n = 1; n < count; n++)
-		pair_export(ctrl, mem + n * SEGMENT, SEGMENT, id + (rsm_memseg_id_t)n);
+	if (!ex)
+		pair_die("no memory");
+	for (unsigned long n = 0; n < count; n++)
+		ex[n] = pair_export(ctrl, mem + n * SEGMENT, SEGMENT, id + (rsm_memseg_id_t)n);
 	printf("ready\n");
 	fflush(stdout);
-	while (!rsm_intr_signal_wait(first, IDLE_MS)) {
-		err = rsm_intr_signal_post(first, 0);
-		if (err)
-			pair_die("answer: error %d", err);
-	}
+	answer_signals(ex[0]);
+	for (unsigned long n = 0; n < count; n++)
+		if (rsm_memseg_export_destroy(ex[n]))
+			pair_die("destroy of segment %lu failed", n);
+	free(ex);
 }
 
 /* Imports stay until the program ends. */
@@ -146,6 +168,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && !strcmp(argv[1], "export")) {
 		count = pair_number(argv[3], 10);
+		if (!count)
+			pair_die("COUNT must not be 0");
 		pair_descriptors(count);
 		export_side(pair_number(argv[2], 16), count);
 	} else if (argc >= 5 && !strcmp(argv[1], "import")) {
