@@ -178,7 +178,8 @@ bool rsmka_share_intact(struct rsmka_share *share)
 		if (share->handle)
 			intact = controller->ops->mapped(controller->adapter, share->handle);
 		else
-			intact = READ_ONCE(share->path_state->changes) == share->path_changes;
+			intact = le32_to_cpu(READ_ONCE(share->path_state->changes)) ==
+				 share->path_changes;
 		rsmka_controller_exit(controller);
 	}
 	mutex_unlock(&share->map_mutex);

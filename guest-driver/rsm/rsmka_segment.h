@@ -37,7 +37,6 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
-#include <rsm/rsm_errno.h>
 
 #include "controller.h"
 #include "rsmka_hold.h"

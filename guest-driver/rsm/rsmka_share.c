@@ -108,7 +108,7 @@ static void rsmka_share_freeze_path_state(struct rsmka_share *share)
 
 	*state = *share->path_state;
 	state->link = 0;
-	state->changes++;
+	le32_add_cpu(&state->changes, 1);
 }
 
 /*
@@ -197,7 +197,7 @@ static u32 rsmka_share_sample_path(struct rsmka_share *share)
 	state = controller->ops->path_state(controller->adapter, share->node,
 					    &share->path_state_phys);
 	share->path_state = state;
-	share->path_changes = READ_ONCE(state->changes);
+	share->path_changes = le32_to_cpu(READ_ONCE(state->changes));
 	rsmka_controller_exit(controller);
 	/* The path was active after the sample: it belongs to this connection. */
 	return rsmka_path_current(share->path, share->epoch) ? RSM_SUCCESS :

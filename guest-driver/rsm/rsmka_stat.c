@@ -157,18 +157,18 @@ static void rsmka_stat_node(struct rsmka_stat_rows *rows, struct rsmka_controlle
 {
 	struct rsmka_path *path = rsmka_path_find(controller, node);
 	const struct rsm_path_state *live;
-	struct rsm_path_state link;
+	struct rsm_path_link link;
 	struct rsm_path_row *row;
 	phys_addr_t phys;
 
 	live = controller->ops->path_state(controller->adapter, node, &phys);
-	link.link = READ_ONCE(live->link);
-	link.incarnation = READ_ONCE(live->incarnation);
-	link.changes = READ_ONCE(live->changes);
-	link.errors = READ_ONCE(live->errors);
-	link.last_error = READ_ONCE(live->last_error);
-	link.lines = READ_ONCE(live->lines);
-	link.revokes = READ_ONCE(live->revokes);
+	link.link = le32_to_cpu(READ_ONCE(live->link));
+	link.incarnation = le32_to_cpu(READ_ONCE(live->incarnation));
+	link.changes = le32_to_cpu(READ_ONCE(live->changes));
+	link.errors = le32_to_cpu(READ_ONCE(live->errors));
+	link.last_error = le32_to_cpu(READ_ONCE(live->last_error));
+	link.lines = le32_to_cpu(READ_ONCE(live->lines));
+	link.revokes = le32_to_cpu(READ_ONCE(live->revokes));
 	if (!path && !link.link && !link.errors)
 		return;
 	row = rsmka_stat_add(rows, controller, node, path ? &path->counters : NULL);

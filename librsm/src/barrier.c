@@ -31,7 +31,7 @@ bool rsm_barrier_aborted(rsm_memseg_import_handle_t import)
 
 /* The path state moved: the agent knows whether that concerns this connection. */
 static int barrier_ask(rsm_memseg_import_handle_t import, const struct rsm_barrier_span *span,
-		       const struct rsm_path_state *now)
+		       const struct rsm_path_link *now)
 {
 	int ret = rsm_import_check(import);
 
@@ -46,7 +46,7 @@ static int barrier_ask(rsm_memseg_import_handle_t import, const struct rsm_barri
 
 static int barrier_order(rsm_memseg_import_handle_t import, const struct rsm_barrier_span *span)
 {
-	struct rsm_path_state now;
+	struct rsm_path_link now;
 
 	rsm_barrier_fence();
 	if (rsm_barrier_aborted(import))
@@ -66,7 +66,7 @@ static int barrier_order(rsm_memseg_import_handle_t import, const struct rsm_bar
 
 void rsm_span_open(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span)
 {
-	struct rsm_path_state now;
+	struct rsm_path_link now;
 
 	if (import->path) {
 		rsm_import_path_read(import, &now);

@@ -6,6 +6,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +29,11 @@ int rsm_import_check(rsm_memseg_import_handle_t import)
 	return rsm_device_call(import->segment.fd, RSM_IOC_CHECK, &check);
 }
 
-void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_state *now)
+void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_link *now)
 {
-	now->changes = __atomic_load_n(&import->path->changes, __ATOMIC_RELAXED);
-	now->errors = __atomic_load_n(&import->path->errors, __ATOMIC_RELAXED);
-	now->revokes = __atomic_load_n(&import->path->revokes, __ATOMIC_RELAXED);
+	now->changes = le32toh(__atomic_load_n(&import->path->changes, __ATOMIC_RELAXED));
+	now->errors = le32toh(__atomic_load_n(&import->path->errors, __ATOMIC_RELAXED));
+	now->revokes = le32toh(__atomic_load_n(&import->path->revokes, __ATOMIC_RELAXED));
 }
 
 /*
@@ -42,7 +43,7 @@ void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_sta
 static int import_watch_path(rsm_memseg_import_handle_t import, int fd,
 			     const struct rsm_ioc_connect *connect)
 {
-	struct rsm_path_state now;
+	struct rsm_path_link now;
 	void *page;
 
 	if (connect->path_offset % _Alignof(struct rsm_path_state) ||

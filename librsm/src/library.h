@@ -19,7 +19,8 @@
 #include <rsm/rsmapi.h>
 #include <uapi/rsm.h>
 
-_Static_assert(sizeof(size_t) == sizeof(__u64), "sizes are passed to the agent unclamped");
+/* Of segments: a program of 32 bits may import what it can map in pieces only. */
+_Static_assert(sizeof(off_t) == sizeof(__u64), "offsets reach as far as the agent's");
 
 enum rsm_segment_kind {
 	RSM_SEGMENT_EXPORT = 1,
@@ -56,7 +57,7 @@ struct rsm_barrier_span {
 struct rsm_mapping {
 	pthread_rwlock_t lock;	/* guards what follows; read-held while data is copied */
 	char *address;		/* NULL while not mapped */
-	size_t offset;		/* in the segment */
+	__u64 offset;		/* in the segment */
 	size_t length;
 	rsm_permission_t permission;
 	bool implicit;		/* made by a transfer, ends with the connection */
@@ -69,7 +70,7 @@ struct __rsm_memseg_import_handle {
 	rsm_barrier_mode_t mode;	/* atomic */
 
 	/* Set by connect, then read without a lock. */
-	size_t length;
+	__u64 length;
 	rsm_permission_t permission;	/* asked for and granted */
 	bool swap;			/* the exporter's byte order is not ours */
 	const __u16 *generation_word;
@@ -122,7 +123,8 @@ const __u16 *rsm_device_generation(__u32 segment);
 /* import.c; rsm_import_check(): status 0 or RSMERR_CONN_ABORTED. */
 bool rsm_import_valid(rsm_memseg_import_handle_t import);
 int rsm_import_check(rsm_memseg_import_handle_t import);
-void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_state *now);
+/* The words that a barrier compares. */
+void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_link *now);
 
 /*
  * mapping.c: map the segment if it is not, and hold the mapping for an access
@@ -130,7 +132,7 @@ void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_sta
  * within what is mapped.
  */
 int rsm_mapping_hold(rsm_memseg_import_handle_t import, rsm_permission_t needs);
-volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, size_t offset, size_t bytes);
+volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, __u64 offset, size_t bytes);
 void rsm_mapping_drop(rsm_memseg_import_handle_t import);
 bool rsm_mapping_explicit(rsm_memseg_import_handle_t import);
 void rsm_mapping_end(rsm_memseg_import_handle_t import);

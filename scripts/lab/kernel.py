@@ -16,7 +16,7 @@ from . import apt, debugkernel, paths, steps, ui
 DEBUG = debugkernel.NAME
 KERNELS = ("6.1", "6.12", DEBUG)
 PROBLEM = re.compile(r"\b(warning|error):|^(WARNING|ERROR): modpost|\*\*\* ", re.I)
-LINKED = [paths.GUEST_DRIVER, paths.QEMU_DEVICE / "include", paths.TOP / "librsm" / "include"]
+LINKED = [paths.GUEST_DRIVER, paths.QEMU_DEVICE / "include"]
 
 
 def _suite(kernel):

@@ -2,7 +2,7 @@
 /*
  * The numbers that a compiled program carries: sizes and offsets of structures,
  * values of constants, for the RSMAPI (64-bit) and for the interface between
- * librsm and the kernel agent.
+ * librsm and the kernel agent, which programs of 32 bits see no other way.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -84,6 +84,7 @@ static const struct number constants[] = {
 	VALUE(RSM_CONNECTION_ACTIVE, 3), VALUE(MAXNAMELEN, 256), VALUE(POLLRDNORM, 0x40),
 };
 
+#ifdef __LP64__
 static const struct number types[] = {
 	SIZE(uint_t, 4), SIZE(ulong_t, 8), SIZE(offset_t, 8), SIZE(rsm_addr_t, 8),
 	SIZE(rsm_node_id_t, 4), SIZE(rsm_memseg_id_t, 4), SIZE(rsm_permission_t, 4),
@@ -130,17 +131,19 @@ static const struct number types[] = {
 	MEMBER(struct rsm_connection, hdr, 0), MEMBER(struct rsm_connection, remote_cntlr, 272),
 	MEMBER(struct rsm_topology, topology_hdr, 0), MEMBER(struct rsm_topology, connections, 8),
 };
+#endif
 
 /* A request's number contains its structure's size; this pins the order of members too. */
 static const struct number agent[] = {
-	VALUE(RSM_UAPI_VERSION, 1), VALUE(RSM_CONTROLLER_NAME, 32), VALUE(RSM_ACL_MAX, 64),
-	VALUE(RSM_MMAP_STATUS, 1ull << 60), VALUE(RSM_MMAP_GENERATION, 0),
-	VALUE(RSM_IOC_INFO, 0xc020b500), VALUE(RSM_IOC_CONTROLLER, 0xc070b501),
-	VALUE(RSM_IOC_TOPOLOGY, 0xc020b502), VALUE(RSM_IOC_EXPORT, 0xc038b503),
-	VALUE(RSM_IOC_PUBLISH, 0xc018b504), VALUE(RSM_IOC_UNPUBLISH, 0xc008b505),
-	VALUE(RSM_IOC_CONNECT, 0xc050b506), VALUE(RSM_IOC_CHECK, 0xc008b507),
-	VALUE(RSM_IOC_POST, 0xc008b508), VALUE(RSM_IOC_CONSUME, 0xc008b509),
-	VALUE(RSM_IOC_SEGMENTS, 0xc018b50c), VALUE(RSM_IOC_COUNTERS, 0xc040b50d),
+	VALUE(RSM_UAPI_VERSION, 2), VALUE(RSM_CONTROLLER_NAME, 32), VALUE(RSM_ACL_MAX, 64),
+	VALUE(RSM_MMAP_STATUS, 1ull << 43), VALUE(RSM_MMAP_GENERATION, 0),
+	VALUE(RSM_IOC_INFO, 0xc020d500), VALUE(RSM_IOC_CONTROLLER, 0xc070d501),
+	VALUE(RSM_IOC_TOPOLOGY, 0xc020d502), VALUE(RSM_IOC_EXPORT, 0xc038d503),
+	VALUE(RSM_IOC_PUBLISH, 0xc018d504), VALUE(RSM_IOC_UNPUBLISH, 0xc008d505),
+	VALUE(RSM_IOC_CONNECT, 0xc050d506), VALUE(RSM_IOC_CHECK, 0xc008d507),
+	VALUE(RSM_IOC_POST, 0xc008d508), VALUE(RSM_IOC_CONSUME, 0xc008d509),
+	VALUE(RSM_IOC_REPUBLISH, 0xc018d50a), VALUE(RSM_IOC_REBIND, 0xc018d50b),
+	VALUE(RSM_IOC_SEGMENTS, 0xc018d50c), VALUE(RSM_IOC_COUNTERS, 0xc040d50d),
 	MEMBER(struct rsm_ioc_info, version, 8), MEMBER(struct rsm_ioc_info, local_node, 12),
 	MEMBER(struct rsm_ioc_info, max_segments, 16),
 	MEMBER(struct rsm_ioc_info, generation_bytes, 24),
@@ -180,7 +183,9 @@ static const struct number agent[] = {
 	MEMBER(struct rsm_ioc_connect, attributes, 68),
 	MEMBER(struct rsm_ioc_connect, path_offset, 72),
 	MEMBER(struct rsm_ioc_connect, path_changes, 76),
-	SIZE(struct rsm_path_state, 28),
+	SIZE(struct rsm_path_state, 28), SIZE(struct rsm_path_link, 28),
+	MEMBER(struct rsm_path_link, changes, 8), MEMBER(struct rsm_path_link, errors, 12),
+	MEMBER(struct rsm_path_link, revokes, 24),
 	MEMBER(struct rsm_path_state, changes, 8), MEMBER(struct rsm_path_state, errors, 12),
 	MEMBER(struct rsm_path_state, revokes, 24),
 	SIZE(struct rsm_segment_row, 112),
@@ -246,7 +251,9 @@ int main(void)
 {
 	CHECK(errors);
 	CHECK(constants);
+#ifdef __LP64__
 	CHECK(types);
+#endif
 	CHECK(agent);
 	printf("1..%d\n", count);
 	return failed ? 1 : 0;

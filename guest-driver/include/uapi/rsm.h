@@ -16,10 +16,15 @@
  * ENOTTY (unknown number), EFAULT (argument not accessible), EINVAL (flags or
  * reserved members not 0), EINTR (a signal came while it waited).  In all
  * other cases it returns 0 and `status` holds the outcome, an RSMERR_* number
- * of <rsm/rsm_common.h>, 0 being success; members marked "out" are then
+ * of rsm_errno.h, 0 being success; members marked "out" are then
  * valid only if status is 0, unless stated otherwise.
  *
- * New commands get the next number; structures never change size.
+ * New commands get the next number; structures never change size, and are the
+ * same for programs of 32 and of 64 bits.
+ *
+ * Byte order: all words of ioctls and of the generation area are in that of the
+ * machine.  The path state is memory of the adapter, so its words, of types
+ * __le32, are little-endian on every machine.
  */
 #ifndef _UAPI_RSM_H
 #define _UAPI_RSM_H
@@ -27,13 +32,19 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define RSM_UAPI_VERSION	1
+#include "rsm_errno.h"
+
+#define RSM_UAPI_VERSION	2
 
 #define RSM_DEVICE		"/dev/rsm"
 #define RSM_CONTROLLER_NAME	32	/* bytes of a controller name, with NUL */
 
-/* mmap offsets.  Below RSM_MMAP_STATUS: byte offset in an import segment. */
-#define RSM_MMAP_STATUS		(1ULL << 60)	/* import descriptor: its path state, read-only */
+/*
+ * mmap offsets.  Below RSM_MMAP_STATUS: byte offset in an import segment; none
+ * is as long.  A program of 32 bits passes offsets in units of 4 KiB, so that
+ * nothing above 1 << 44 is within its reach.
+ */
+#define RSM_MMAP_STATUS		(1ULL << 43)	/* import descriptor: its path state, read-only */
 #define RSM_MMAP_GENERATION	0		/* control descriptor: generation area, read-only */
 
 /*
@@ -48,7 +59,7 @@ struct rsm_ioc_info {
 	__u32 local_node;	/* out: node id, 0 while there is no adapter */
 	__u32 max_segments;	/* out */
 	__u32 reserved;
-	__u64 generation_bytes;	/* out: length of the generation area */
+	__aligned_u64 generation_bytes;	/* out: length of the generation area */
 };
 
 /* CONTROLLER: attributes of "loopback" or "<type><unit>"; CTLR_NOT_PRESENT. */
@@ -58,22 +69,22 @@ struct rsm_ioc_controller {
 	char name[RSM_CONTROLLER_NAME];
 	__u32 direct_access_sizes;	/* out: bit n = 2^n-byte loads and stores */
 	__u32 atomic_sizes;		/* out: bit n = 2^n bytes are atomic */
-	__u64 page_size;		/* out: bit n = pages of 2^n KiB */
-	__u64 max_export_segment_size;	/* out: bytes */
-	__u64 tot_export_segment_size;	/* out: bytes */
-	__u64 max_export_segments;	/* out */
-	__u64 max_import_map_size;	/* out: bytes */
-	__u64 tot_import_map_size;	/* out: bytes */
-	__u64 max_import_segments;	/* out */
-	__u64 hwaddr;			/* out */
+	__aligned_u64 page_size;		/* out: bit n = pages of 2^n KiB */
+	__aligned_u64 max_export_segment_size;	/* out: bytes */
+	__aligned_u64 tot_export_segment_size;	/* out: bytes */
+	__aligned_u64 max_export_segments;	/* out */
+	__aligned_u64 max_import_map_size;	/* out: bytes */
+	__aligned_u64 tot_import_map_size;	/* out: bytes */
+	__aligned_u64 max_import_segments;	/* out */
+	__aligned_u64 hwaddr;			/* out */
 };
 
 /* One row per controller with remote_node 0, then one per peer of it. */
 struct rsm_topology_row {
 	char controller[RSM_CONTROLLER_NAME];
 	char remote_controller[RSM_CONTROLLER_NAME];
-	__u64 local_hwaddr;
-	__u64 remote_hwaddr;
+	__aligned_u64 local_hwaddr;
+	__aligned_u64 remote_hwaddr;
 	__u32 remote_node;
 	__u32 state;		/* RSM_PATH_* */
 };
@@ -90,7 +101,7 @@ struct rsm_topology_row {
 struct rsm_ioc_topology {
 	__u32 status;
 	__u32 flags;		/* 0 */
-	__u64 rows;		/* struct rsm_topology_row * */
+	__aligned_u64 rows;		/* struct rsm_topology_row * */
 	__u32 capacity;		/* rows that fit */
 	__u32 count;		/* out: rows that exist */
 	__u32 local_node;	/* out */
@@ -106,8 +117,8 @@ struct rsm_ioc_export {
 	__u32 status;
 	__u32 flags;		/* RSM_EXPORT_* */
 	char controller[RSM_CONTROLLER_NAME];
-	__u64 vaddr;		/* multiple of the page size */
-	__u64 length;		/* bytes, multiple of the page size */
+	__aligned_u64 vaddr;		/* multiple of the page size */
+	__aligned_u64 length;		/* bytes, multiple of the page size */
 };
 
 #define RSM_EXPORT_ALLOW_REBIND	0x1
@@ -128,7 +139,7 @@ struct rsm_acl_entry {
 struct rsm_ioc_publish {
 	__u32 status;
 	__u32 flags;		/* 0 */
-	__u64 acl;		/* struct rsm_acl_entry * */
+	__aligned_u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
 	__u32 key;		/* segment id; 0 = choose one; out: the id */
 };
@@ -147,7 +158,7 @@ struct rsm_ioc_unpublish {
 struct rsm_ioc_republish {
 	__u32 status;
 	__u32 flags;		/* 0 */
-	__u64 acl;		/* struct rsm_acl_entry * */
+	__aligned_u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
 	__u32 reserved;		/* 0 */
 };
@@ -161,8 +172,8 @@ struct rsm_ioc_republish {
 struct rsm_ioc_rebind {
 	__u32 status;
 	__u32 flags;		/* 0 */
-	__u64 vaddr;
-	__u64 length;
+	__aligned_u64 vaddr;
+	__aligned_u64 length;
 };
 
 /* CONNECT: make this descriptor an import of `key` on `node`.  (4.10, 5-12) */
@@ -174,7 +185,7 @@ struct rsm_ioc_connect {
 	__u32 key;
 	__u32 permission;	/* 0400 | 0200 */
 	__u32 segment;		/* out: segment number = index in the generation area */
-	__u64 length;		/* out: bytes of the segment */
+	__aligned_u64 length;		/* out: bytes of the segment */
 	__u32 generation;	/* out: the generation word of this connection */
 	__u32 attributes;	/* out: RSM_CONNECT_* */
 	__u32 path_offset;	/* out: of struct rsm_path_state in the RSM_MMAP_STATUS page */
@@ -190,13 +201,13 @@ struct rsm_ioc_connect {
  * they were before it.  If not, CHECK tells what happened to this import.
  */
 struct rsm_path_state {
-	__u32 link;		/* 2 = up */
-	__u32 incarnation;	/* of the exporting node */
-	__u32 changes;		/* of link and incarnation */
-	__u32 errors;		/* failed accesses to the node */
-	__u32 last_error;
-	__u32 lines;
-	__u32 revokes;		/* revocations of mapped pages of the node */
+	__le32 link;		/* 2 = up */
+	__le32 incarnation;	/* of the exporting node */
+	__le32 changes;		/* of link and incarnation */
+	__le32 errors;		/* failed accesses to the node */
+	__le32 last_error;
+	__le32 lines;
+	__le32 revokes;		/* revocations of mapped pages of the node */
 };
 
 /*
@@ -233,9 +244,9 @@ struct rsm_ioc_consume {
  */
 struct rsm_segment_row {
 	char controller[RSM_CONTROLLER_NAME];	/* empty: RSM_ROW_NEW */
-	__u64 length;		/* bytes */
-	__u64 received;		/* events posted to it, ever */
-	__u64 dropped;		/* of them: by RSM_POST_NO_ACCUMULATE, or a full counter */
+	__aligned_u64 length;		/* bytes */
+	__aligned_u64 received;		/* events posted to it, ever */
+	__aligned_u64 dropped;		/* of them: by RSM_POST_NO_ACCUMULATE, or a full counter */
 	__u32 number;		/* index in the generation area */
 	__u32 kind;		/* RSM_ROW_* */
 	__u32 state;		/* RSM_EXPORT_STATE_* or RSM_IMPORT_STATE_* */
@@ -271,7 +282,7 @@ struct rsm_segment_row {
 struct rsm_ioc_segments {
 	__u32 status;
 	__u32 flags;		/* 0 */
-	__u64 rows;		/* struct rsm_segment_row * */
+	__aligned_u64 rows;		/* struct rsm_segment_row * */
 	__u32 capacity;		/* rows that fit */
 	__u32 count;		/* out: rows that exist */
 };
@@ -296,6 +307,17 @@ struct rsm_ioc_segments {
 #define RSM_COUNT_POSTS_DROPPED		16	/* for any other one */
 #define RSM_COUNTS			24	/* those without a name are 0 */
 
+/* What struct rsm_path_state says, as words of the machine. */
+struct rsm_path_link {
+	__u32 link;
+	__u32 incarnation;
+	__u32 changes;
+	__u32 errors;
+	__u32 last_error;
+	__u32 lines;
+	__u32 revokes;
+};
+
 /*
  * One row per controller with node 0, then one per other node that it reaches,
  * has reached, or had an error with.  In a row with node 0 the counts are of
@@ -305,20 +327,20 @@ struct rsm_path_row {
 	char controller[RSM_CONTROLLER_NAME];
 	__u32 node;
 	__u32 state;		/* RSM_PATH_*: of the agents' session; 0 with node 0 */
-	struct rsm_path_state link;	/* of the adapters */
+	struct rsm_path_link link;	/* of the adapters */
 	__u32 reserved;		/* 0 */
-	__u64 count[RSM_COUNTS];
+	__aligned_u64 count[RSM_COUNTS];
 };
 
 /* COUNTERS: what of the agent is in use, and rows like TOPOLOGY. */
 struct rsm_ioc_counters {
 	__u32 status;
 	__u32 flags;		/* 0 */
-	__u64 rows;		/* struct rsm_path_row * */
+	__aligned_u64 rows;		/* struct rsm_path_row * */
 	__u32 capacity;		/* rows that fit */
 	__u32 count;		/* out: rows that exist */
-	__u64 pinned_bytes;	/* out: by exports */
-	__u64 max_pinned_bytes;	/* out: they may pin in all */
+	__aligned_u64 pinned_bytes;	/* out: by exports */
+	__aligned_u64 max_pinned_bytes;	/* out: they may pin in all */
 	__u32 segments;		/* out: descriptors open for writing */
 	__u32 max_segments;	/* out */
 	__u32 ids;		/* out: segment ids that are not free */
@@ -327,7 +349,11 @@ struct rsm_ioc_counters {
 	__u32 reserved;		/* 0 */
 };
 
-#define RSM_IOC_MAGIC		0xB5
+/*
+ * Free, as is all from 0xD0 to 0xDA, in Documentation/userspace-api/ioctl/ioctl-number.rst
+ * of Linux 6.12; nothing in that source uses it either.
+ */
+#define RSM_IOC_MAGIC		0xD5
 #define RSM_IOC_INFO		_IOWR(RSM_IOC_MAGIC, 0x00, struct rsm_ioc_info)
 #define RSM_IOC_CONTROLLER	_IOWR(RSM_IOC_MAGIC, 0x01, struct rsm_ioc_controller)
 #define RSM_IOC_TOPOLOGY	_IOWR(RSM_IOC_MAGIC, 0x02, struct rsm_ioc_topology)
