@@ -72,17 +72,23 @@ static struct __rsmapi_controller_handle **controller_link(rsmapi_controller_han
 	return link;
 }
 
+/* A program of 32 bits has no use for more. */
+static size_t controller_size(__u64 bytes)
+{
+	return bytes == (size_t)bytes ? (size_t)bytes : SIZE_MAX;
+}
+
 static void controller_attr_set(rsmapi_controller_attr_t *attr,
 				const struct rsm_ioc_controller *query)
 {
 	attr->attr_direct_access_sizes = query->direct_access_sizes;
 	attr->attr_atomic_sizes = query->atomic_sizes;
 	attr->attr_page_size = query->page_size;
-	attr->attr_max_export_segment_size = query->max_export_segment_size;
-	attr->attr_tot_export_segment_size = query->tot_export_segment_size;
+	attr->attr_max_export_segment_size = controller_size(query->max_export_segment_size);
+	attr->attr_tot_export_segment_size = controller_size(query->tot_export_segment_size);
 	attr->attr_max_export_segments = query->max_export_segments;
-	attr->attr_max_import_map_size = query->max_import_map_size;
-	attr->attr_tot_import_map_size = query->tot_import_map_size;
+	attr->attr_max_import_map_size = controller_size(query->max_import_map_size);
+	attr->attr_tot_import_map_size = controller_size(query->tot_import_map_size);
 	attr->attr_max_import_segments = query->max_import_segments;
 }
 

@@ -16,7 +16,7 @@
 #include "library.h"
 
 static int mapping_make(rsm_memseg_import_handle_t import, void *where, int flags,
-			rsm_permission_t perm, size_t offset, size_t length)
+			rsm_permission_t perm, __u64 offset, size_t length)
 {
 	struct rsm_mapping *mapping = &import->mapping;
 	int prot = PROT_NONE;
@@ -56,9 +56,13 @@ static int mapping_make_implicit(rsm_memseg_import_handle_t import)
 
 	if (!import->permission)
 		return RSMERR_BAD_PERMS;
+	/* As mmap() says of what is just too long. */
+	if ((size_t)import->length != import->length)
+		return RSMERR_BAD_LENGTH;
 	pthread_rwlock_wrlock(&mapping->lock);
 	if (!mapping->address) {
-		ret = mapping_make(import, NULL, 0, import->permission, 0, import->length);
+		ret = mapping_make(import, NULL, 0, import->permission, 0,
+				   (size_t)import->length);
 		if (!ret)
 			mapping->implicit = true;
 	}
@@ -86,14 +90,14 @@ int rsm_mapping_hold(rsm_memseg_import_handle_t import, rsm_permission_t needs)
 	return RSMERR_PERM_DENIED;
 }
 
-volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, size_t offset, size_t bytes)
+volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, __u64 offset, size_t bytes)
 {
 	const struct rsm_mapping *mapping = &import->mapping;
 
 	if (offset < mapping->offset || offset - mapping->offset > mapping->length ||
 	    bytes > mapping->length - (offset - mapping->offset))
 		return NULL;
-	return mapping->address + (offset - mapping->offset);
+	return mapping->address + (size_t)(offset - mapping->offset);
 }
 
 void rsm_mapping_drop(rsm_memseg_import_handle_t import)
@@ -133,17 +137,17 @@ static int import_map_locked(rsm_memseg_import_handle_t import, void **address,
 		return RSMERR_SEG_ALREADY_MAPPED;
 	if (perm > RSM_PERM_RDWR)
 		return RSMERR_BAD_PERMS;
-	if (length == 0 || offset < 0 || (size_t)offset > import->length ||
-	    length > import->length - (size_t)offset)
+	if (length == 0 || offset < 0 || (__u64)offset > import->length ||
+	    length > import->length - (__u64)offset)
 		return RSMERR_BAD_LENGTH;
-	if ((size_t)offset % rsm_page_size())
+	if ((__u64)offset % rsm_page_size())
 		return RSMERR_BAD_MEM_ALIGNMENT;
 	if (attr & RSM_MAP_FIXED) {
 		if ((uintptr_t)*address % rsm_page_size())
 			return RSMERR_BAD_MEM_ALIGNMENT;
 		flags = MAP_FIXED;
 	}
-	ret = mapping_make(import, *address, flags, perm, (size_t)offset, length);
+	ret = mapping_make(import, *address, flags, perm, (__u64)offset, length);
 	if (!ret)
 		*address = import->mapping.address;
 	return ret;

@@ -76,9 +76,11 @@ static size_t table_size(const struct table *table, __u32 *controllers)
 	return bytes < sizeof(rsm_topology_t) ? sizeof(rsm_topology_t) : bytes;
 }
 
-/* All sizes are multiples of 8, so whatever follows in the block is aligned. */
-_Static_assert(sizeof(rsm_topology_hdr_t) % 8 == 0 && sizeof(rsm_connections_hdr_t) % 8 == 0 &&
-	       sizeof(rsm_remote_cntlr_t) % 8 == 0, "parts of the block are aligned");
+/* Whatever follows in the block is aligned: as 8 bytes are, which is 4 on i386. */
+#define ALIGNED(type)	(sizeof(type) % _Alignof(rsm_connections_t) == 0)
+_Static_assert(ALIGNED(rsm_topology_hdr_t) && ALIGNED(rsm_connections_t *) &&
+	       ALIGNED(rsm_connections_hdr_t) && ALIGNED(rsm_remote_cntlr_t),
+	       "parts of the block are aligned");
 
 static void table_fill(const struct table *table, rsm_topology_t *topology, __u32 controllers)
 {

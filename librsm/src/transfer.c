@@ -29,7 +29,7 @@ static int transfer_held(rsm_memseg_import_handle_t import, const struct transfe
 
 	if (offset < 0 || __builtin_mul_overflow(count, kind->width, &bytes))
 		return RSMERR_BAD_OFFSET;
-	window = rsm_mapping_at(import, (size_t)offset, bytes);
+	window = rsm_mapping_at(import, (__u64)offset, bytes);
 	if (!window)
 		return RSMERR_BAD_OFFSET;
 	if (__atomic_load_n(&import->mode, __ATOMIC_RELAXED) == RSM_BARRIER_MODE_EXPLICIT) {

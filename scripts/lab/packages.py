@@ -84,6 +84,11 @@ def _has_sanitizers(compiler):
     return _links(compiler, "-fsanitize=address,undefined", text="int main(void) { return 0; }")
 
 
+def _has_m32(compiler):
+    return _links(compiler, "-m32", "-static", text="#include <stdio.h>\nint main(void) "
+                  '{ return puts(""); }')
+
+
 def _has_fuzzer(compiler):
     return _links(compiler, "-fsanitize=fuzzer,address,undefined",
                   text="int LLVMFuzzerTestOneInput(const char *d, unsigned long n) "

@@ -36,6 +36,9 @@ typedef unsigned long ulong_t;
 typedef int64_t offset_t;
 #endif
 
+/* The library has off_t with 64 bits: 32-bit programs define _FILE_OFFSET_BITS=64. */
+typedef char rsm_check_off_t[sizeof(off_t) == 8 ? 1 : -1];
+
 typedef uint64_t rsm_addr_t;		/* hardware address of a controller */
 typedef uint32_t rsm_node_id_t;		/* 1..255 */
 typedef rsm_node_id_t rsm_nodeid_t;	/* the guide uses both names */
