@@ -55,8 +55,8 @@ struct rsmka_controller_ops {
 	struct module *owner;
 
 	/*
-	 * Make pages reachable.  The caller has pinned them and keeps them until
-	 * unpublish() or rebind() has returned.  @handle and @address are valid
+	 * Make pages reachable.  The caller has pinned them and keeps them, and the
+	 * array, until unpublish() or rebind() has returned.  @handle and @address are valid
 	 * on 0.  Waits for a peer only if @wait, otherwise -ENOSPC.
 	 */
 	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,

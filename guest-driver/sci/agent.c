@@ -59,10 +59,10 @@ int sci_agent_register(struct sci_device *sd)
 	struct rsmka_attr attr = {
 		.direct_access_sizes = 0xf,	/* 1, 2, 4 and 8 bytes: the window is memory */
 		.atomic_sizes = 0xf,
-		.page_size = SCI_PAGE_SIZE / 1024,
+		.page_size = PAGE_SIZE / 1024,
 		.max_export_segment_size = exports * SCI_PAGE_SIZE,
 		.tot_export_segment_size = exports * SCI_PAGE_SIZE,
-		.max_export_segments = exports,
+		.max_export_segments = exports / sci_pages(PAGE_SHIFT, 1),
 		.max_import_map_size = imports * sd->granule,
 		.tot_import_map_size = imports * sd->granule,
 		.max_import_segments = imports,

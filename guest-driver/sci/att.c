@@ -193,14 +193,14 @@ int sci_import_map(void *adapter, u32 node, u32 incarnation, const struct rsmka_
 		.incarnation = incarnation,
 		.key = address->key,
 		.offset = address->offset,
-		.pages = nr_pages,
+		.pages = sci_pages(sd->page_shift, nr_pages),
 		.write = write,
 	};
 	ret = sci_import_check(sd, &import->target);
 	if (ret)
 		goto free_import;
 
-	import->count = DIV_ROUND_UP(nr_pages, sci_att_pages(sd));
+	import->count = DIV_ROUND_UP(import->target.pages, sci_att_pages(sd));
 	ret = sci_att_alloc(&sd->att, import->count);
 	if (ret < 0)
 		goto free_import;

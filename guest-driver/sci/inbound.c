@@ -9,6 +9,7 @@
  * Peers' adapters read the directory and the leaves at any time.  A leaf stays
  * until teardown: a peer may look up an offset that is long taken back.
  */
+#include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -21,18 +22,20 @@ MODULE_PARM_DESC(export_space, "Address space for exports, in MiB (0 = four time
 struct sci_export {
 	unsigned long first;	/* SCI pages */
 	unsigned long count;
+	struct page **pages;	/* the caller's; NULL: none is mapped */
 	u16 row;
 };
 
-/* A run of SCI pages, or -ENOSPC. */
-long sci_inbound_alloc(struct sci_inbound *in, unsigned long count)
+/* A run of SCI pages that begins at a page of the size 1 << @shift, or -ENOSPC. */
+long sci_inbound_alloc(struct sci_inbound *in, unsigned long count, unsigned int shift)
 {
 	unsigned long first;
 
 	lockdep_assert_held(&in->lock);
 	if (count > in->pages)
 		return -ENOSPC;
-	first = bitmap_find_next_zero_area(in->map, in->pages, SCI_RING_PAGES, count, 0);
+	first = bitmap_find_next_zero_area(in->map, in->pages, SCI_RING_PAGES, count,
+					   sci_pages(shift, 1) - 1);
 	if (first >= in->pages)
 		return -ENOSPC;
 	bitmap_set(in->map, first, count);
@@ -51,7 +54,9 @@ void sci_inbound_free(struct sci_inbound *in, unsigned long first, unsigned long
 /* Make sure that entries for these SCI pages exist. */
 int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned long count)
 {
+	struct sci_device *sd = container_of(in, struct sci_device, inbound);
 	unsigned long last = (first + count - 1) / SCI_LEAF_ENTRIES;
+	dma_addr_t dma;
 	unsigned long d;
 	void *leaf;
 
@@ -59,13 +64,13 @@ int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned lon
 	for (d = first / SCI_LEAF_ENTRIES; d <= last; d++) {
 		if (in->leaf[d])
 			continue;
-		leaf = (void *)get_zeroed_page(GFP_KERNEL);
+		leaf = dma_alloc_coherent(&sd->pdev->dev, SCI_LEAF_SIZE, &dma, GFP_KERNEL);
 		if (!leaf)
 			return -ENOMEM;
 		in->leaf[d] = leaf;
 		/* The zeroes before the pointer; partner: the lookup in a peer's adapter. */
 		dma_wmb();
-		WRITE_ONCE(in->dir[d], cpu_to_le64(virt_to_phys(leaf) | SCI_DIR_PRESENT));
+		WRITE_ONCE(in->dir[d], cpu_to_le64(dma | SCI_DIR_PRESENT));
 	}
 	return 0;
 }
@@ -75,7 +80,7 @@ static struct sci_inbound_entry *sci_inbound_entry(struct sci_inbound *in, unsig
 	return &in->leaf[page / SCI_LEAF_ENTRIES][page % SCI_LEAF_ENTRIES];
 }
 
-void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phys, u32 key,
+void sci_inbound_set(struct sci_inbound *in, unsigned long page, dma_addr_t dma, u32 key,
 		     u16 row)
 {
 	struct sci_inbound_entry *entry = sci_inbound_entry(in, page);
@@ -84,7 +89,7 @@ void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phy
 	WRITE_ONCE(entry->access, cpu_to_le16(row));
 	/* Key, row number and row before the page; partner: the lookup in a peer's adapter. */
 	dma_wmb();
-	WRITE_ONCE(entry->page, cpu_to_le64(phys | SCI_INBOUND_READ | SCI_INBOUND_WRITE));
+	WRITE_ONCE(entry->page, cpu_to_le64(dma | SCI_INBOUND_READ | SCI_INBOUND_WRITE));
 }
 
 static u32 sci_inbound_key(struct sci_inbound *in)
@@ -101,7 +106,7 @@ static int sci_export_reserve(struct sci_device *sd, struct sci_export *export, 
 	int ret;
 
 	mutex_lock(&in->lock);
-	first = sci_inbound_alloc(in, export->count);
+	first = sci_inbound_alloc(in, export->count, sd->page_shift);
 	if (first < 0) {
 		ret = first;
 		goto unlock;
@@ -125,6 +130,49 @@ unlock:
 	return ret;
 }
 
+static unsigned long sci_export_pages(const struct sci_device *sd, const struct sci_export *export)
+{
+	return export->count / sci_pages(sd->page_shift, 1);
+}
+
+/* No peer reaches these pages of an export. */
+static void sci_export_unmap(struct sci_device *sd, struct page **pages, unsigned long nr_pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr_pages; i++)
+		sci_dma_unmap(sd, page_to_phys(pages[i]));
+}
+
+/* The bus has no address for a page, although it had one for others: no peer gets it. */
+static void sci_export_lacks(struct sci_device *sd, const struct page *page)
+{
+	dev_err_ratelimited(&sd->pdev->dev, "page %#llx cannot be exported\n",
+			    (u64)page_to_phys(page));
+}
+
+static int sci_export_map(struct sci_device *sd, struct page **pages, unsigned long nr_pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr_pages; i++)
+		if (sci_dma_map(sd, pages[i]) == DMA_MAPPING_ERROR) {
+			sci_export_lacks(sd, pages[i]);
+			sci_export_unmap(sd, pages, i);
+			return -ENOMEM;
+		}
+	return 0;
+}
+
+/* Where SCI page @index of an export is: its mapping has the address of the memory. */
+static dma_addr_t sci_export_address(const struct sci_device *sd, struct page **pages,
+				     unsigned long index)
+{
+	unsigned long per_page = sci_pages(sd->page_shift, 1);
+
+	return page_to_phys(pages[index / per_page]) + index % per_page * SCI_PAGE_SIZE;
+}
+
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
 		       const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle)
@@ -140,19 +188,23 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 	export = kzalloc(sizeof(*export), GFP_KERNEL);
 	if (!export)
 		return -ENOMEM;
-	export->count = nr_pages;
+	export->count = sci_pages(sd->page_shift, nr_pages);
+	export->pages = pages;
 
+	ret = sci_export_map(sd, pages, nr_pages);
+	if (ret)
+		goto free_export;
 	ret = sci_access_get(sd, access, wait);
 	if (ret < 0)
-		goto free_export;
+		goto unmap;
 	export->row = ret;
 	ret = sci_export_reserve(sd, export, &key);
 	if (ret)
 		goto put_row;
 
-	for (i = 0; i < nr_pages; i++)
-		sci_inbound_set(&sd->inbound, export->first + i, page_to_phys(pages[i]), key,
-				export->row);
+	for (i = 0; i < export->count; i++)
+		sci_inbound_set(&sd->inbound, export->first + i, sci_export_address(sd, pages, i),
+				key, export->row);
 	address->offset = (u64)export->first * SCI_PAGE_SIZE;
 	address->key = key;
 	*handle = export;
@@ -160,6 +212,8 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 
 put_row:
 	sci_access_put(sd, export->row);
+unmap:
+	sci_export_unmap(sd, pages, nr_pages);
 free_export:
 	kfree(export);
 	return ret;
@@ -192,16 +246,22 @@ void sci_export_rebind(void *adapter, void *handle, struct page **pages)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export = handle;
+	unsigned long nr_pages = sci_export_pages(sd, export);
+	bool mapped = !sci_export_map(sd, pages, nr_pages);
 	unsigned long i;
 	u64 page;
 
 	for (i = 0; i < export->count; i++) {
-		page = page_to_phys(pages[i]) | SCI_INBOUND_READ | SCI_INBOUND_WRITE;
+		page = mapped ? sci_export_address(sd, pages, i) | SCI_INBOUND_READ |
+				SCI_INBOUND_WRITE : 0;
 		WRITE_ONCE(sci_inbound_entry(&sd->inbound, export->first + i)->page,
 			   cpu_to_le64(page));
 	}
 	/* Peers translate anew what they have mapped. */
 	sci_inval_range(sd, export->first, export->count);
+	if (export->pages)
+		sci_export_unmap(sd, export->pages, nr_pages);
+	export->pages = mapped ? pages : NULL;
 }
 
 void sci_export_unpublish(void *adapter, void *handle)
@@ -214,6 +274,8 @@ void sci_export_unpublish(void *adapter, void *handle)
 		WRITE_ONCE(sci_inbound_entry(&sd->inbound, i)->page, 0);
 	sci_access_put(sd, export->row);
 	sci_inval_range(sd, export->first, export->count);
+	if (export->pages)
+		sci_export_unmap(sd, export->pages, sci_export_pages(sd, export));
 
 	mutex_lock(&sd->inbound.lock);
 	sci_inbound_free(&sd->inbound, export->first, export->count);
@@ -235,42 +297,56 @@ static void sci_inbound_exit(void *data)
 	struct sci_device *sd = data;
 	struct sci_inbound *in = &sd->inbound;
 	unsigned long dirs = in->pages / SCI_LEAF_ENTRIES;
+	struct device *dev = &sd->pdev->dev;
 	unsigned long d;
 
 	for (d = 0; in->leaf && d < dirs; d++)
-		free_page((unsigned long)in->leaf[d]);
+		if (in->leaf[d])
+			dma_free_coherent(dev, SCI_LEAF_SIZE, in->leaf[d],
+					  le64_to_cpu(in->dir[d]) & SCI_DIR_ADDRESS);
 	kvfree(in->leaf);
 	kvfree(in->map);
 	kvfree(in->row_use);
 	if (in->rows)
-		free_pages_exact(in->rows, SCI_ACCESS_ROWS * sizeof(*in->rows));
+		dma_free_coherent(dev, SCI_ACCESS_ROWS * sizeof(*in->rows), in->rows,
+				  in->rows_dma);
 	if (in->dir)
-		free_pages_exact(in->dir, dirs * sizeof(*in->dir));
+		dma_free_coherent(dev, dirs * sizeof(*in->dir), in->dir, in->dir_dma);
+}
+
+/* Tell the adapter, while it is disabled, where the tables are. */
+void sci_tables_set(struct sci_device *sd)
+{
+	struct sci_inbound *in = &sd->inbound;
+
+	writeq(in->dir_dma, sd->csr + SCI_REG_INBOUND_BASE_LO);
+	writeq(in->rows_dma, sd->csr + SCI_REG_ACCESS_BASE_LO);
+	sci_write(sd, SCI_REG_INBOUND_COUNT, in->pages / SCI_LEAF_ENTRIES);
+	sci_write(sd, SCI_REG_ACCESS_COUNT, SCI_ACCESS_ROWS);
 }
 
 int sci_inbound_init(struct sci_device *sd)
 {
 	struct sci_inbound *in = &sd->inbound;
 	unsigned long dirs = sci_inbound_dirs();
+	struct device *dev = &sd->pdev->dev;
 	int ret;
 
 	in->pages = dirs * SCI_LEAF_ENTRIES;
 	in->next_key = 1;
 	in->row_top = SCI_ACCESS_RINGS;
-	ret = devm_add_action(&sd->pdev->dev, sci_inbound_exit, sd);
+	ret = devm_add_action(dev, sci_inbound_exit, sd);
 	if (ret)
 		return ret;
-	in->dir = alloc_pages_exact(dirs * sizeof(*in->dir), GFP_KERNEL | __GFP_ZERO);
-	in->rows = alloc_pages_exact(SCI_ACCESS_ROWS * sizeof(*in->rows), GFP_KERNEL | __GFP_ZERO);
+	in->dir = dma_alloc_coherent(dev, dirs * sizeof(*in->dir), &in->dir_dma, GFP_KERNEL);
+	in->rows = dma_alloc_coherent(dev, SCI_ACCESS_ROWS * sizeof(*in->rows), &in->rows_dma,
+				      GFP_KERNEL);
 	in->row_use = kvcalloc(SCI_ACCESS_ROWS, sizeof(*in->row_use), GFP_KERNEL);
 	in->map = kvcalloc(BITS_TO_LONGS(in->pages), sizeof(*in->map), GFP_KERNEL);
 	in->leaf = kvcalloc(dirs, sizeof(*in->leaf), GFP_KERNEL);
 	if (!in->dir || !in->rows || !in->row_use || !in->map || !in->leaf)
 		return -ENOMEM;
 
-	writeq(virt_to_phys(in->dir), sd->csr + SCI_REG_INBOUND_BASE_LO);
-	writeq(virt_to_phys(in->rows), sd->csr + SCI_REG_ACCESS_BASE_LO);
-	sci_write(sd, SCI_REG_INBOUND_COUNT, dirs);
-	sci_write(sd, SCI_REG_ACCESS_COUNT, SCI_ACCESS_ROWS);
+	sci_tables_set(sd);
 	return 0;
 }

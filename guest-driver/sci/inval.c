@@ -35,11 +35,38 @@ void sci_inval_poll(struct sci_device *sd)
 		schedule_timeout_idle(SCI_INVAL_POLL);
 }
 
+/* The same with bounded patience: whether it is so. */
+bool sci_inval_settle_timeout(struct sci_device *sd, long patience)
+{
+	struct sci_inval *inval = &sd->inval;
+
+	inval->unsettled = !wait_event_idle_timeout(inval->wait, !sci_inval_busy(sd), patience);
+	return !inval->unsettled;
+}
+
+/* Until the release nobody invalidates; false if somebody still does. */
+bool sci_inval_claim(struct sci_device *sd, long patience)
+{
+	struct sci_inval *inval = &sd->inval;
+
+	return wait_event_idle_timeout(inval->wait,
+				       !test_and_set_bit_lock(0, &inval->claimed), patience);
+}
+
+void sci_inval_release(struct sci_device *sd)
+{
+	clear_bit_unlock(0, &sd->inval.claimed);
+	wake_up_all(&sd->inval.wait);
+}
+
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
 {
 	struct sci_inval *inval = &sd->inval;
 
 	wait_event_idle(inval->wait, !test_and_set_bit_lock(0, &inval->claimed));
+	if (inval->unsettled)
+		sci_inval_settle(sd);
+	inval->unsettled = false;
 
 	/* From here on rows that become unused wait for the next invalidation. */
 	mutex_lock(&sd->inbound.lock);
@@ -56,8 +83,7 @@ void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
 	inval->completed = inval->started;
 	mutex_unlock(&sd->inbound.lock);
 
-	clear_bit_unlock(0, &inval->claimed);
-	wake_up_all(&inval->wait);
+	sci_inval_release(sd);
 }
 
 void sci_inval_interrupt(struct sci_device *sd)

@@ -9,7 +9,6 @@
  */
 #include <linux/idr.h>
 #include <linux/module.h>
-#include <linux/pm.h>
 
 #include "sci.h"
 
@@ -42,6 +41,7 @@ static int sci_state_init(struct sci_device *sd)
 	mutex_init(&sd->att.lock);
 	mutex_init(&sd->inbound.lock);
 	init_waitqueue_head(&sd->inval.wait);
+	sd->page_shift = PAGE_SHIFT;
 
 	/*
 	 * In whatever order they are bound, adapters have the same names; only
@@ -65,7 +65,7 @@ static int sci_version_check(struct sci_device *sd)
 }
 
 /* Reset, then take and check what the adapter says of itself. */
-static int sci_reset(struct sci_device *sd)
+int sci_reset(struct sci_device *sd)
 {
 	u64 window;
 
@@ -82,6 +82,10 @@ static int sci_reset(struct sci_device *sd)
 	    window != (u64)sd->granule * SCI_ATT_ENTRIES || sd->granule % SCI_PAGE_SIZE ||
 	    sci_read(sd, SCI_REG_LINES) <= SCI_RING_LINE)
 		return dev_err_probe(&sd->pdev->dev, -ENODEV, "the adapter contradicts itself\n");
+	if (!sci_granule_fits(sd->page_shift, sd->granule))
+		return dev_err_probe(&sd->pdev->dev, -ENODEV,
+				     "pages of %lu KiB need a larger window-size=\n",
+				     PAGE_SIZE / 1024);
 	return 0;
 }
 
@@ -95,21 +99,25 @@ static void sci_disable(void *data)
 	sci_write(sd, SCI_REG_INT_MASK, 0);
 }
 
-static int sci_enable(struct sci_device *sd)
+/* Begin an incarnation with the tables that the adapter knows. */
+int sci_tables_enable(struct sci_device *sd)
 {
 	u32 control = SCI_CONTROL_ENABLE | SCI_CONTROL_INBOUND;
-	int ret;
 
 	/* Not yet for peers: there is no agent whom to tell of them. */
 	sci_write(sd, SCI_REG_INT_MASK, SCI_INT_INVAL | SCI_INT_ERROR);
 	sci_write(sd, SCI_REG_CONTROL, control);
-	ret = devm_add_action_or_reset(&sd->pdev->dev, sci_disable, sd);
-	if (ret)
-		return ret;
 	if (sci_read(sd, SCI_REG_CONTROL) != control)
 		return dev_err_probe(&sd->pdev->dev, -EIO, "the adapter refuses its tables\n");
 	sd->incarnation = sci_read(sd, SCI_REG_INCARNATION);
 	return 0;
+}
+
+static int sci_enable(struct sci_device *sd)
+{
+	int ret = devm_add_action(&sd->pdev->dev, sci_disable, sd);
+
+	return ret ? ret : sci_tables_enable(sd);
 }
 
 static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -130,6 +138,9 @@ static int sci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	ret = sci_version_check(sd);
+	if (ret)
+		return ret;
+	ret = sci_dma_init(sd);
 	if (ret)
 		return ret;
 	ret = sci_memory_map(sd);
@@ -176,15 +187,6 @@ static void sci_shutdown(struct pci_dev *pdev)
 	sci_peer_quiesce(sd);
 	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
 }
-
-/* Peers hold mappings of this node's memory, which a suspended adapter could not take back. */
-static int sci_suspend(struct device *dev)
-{
-	dev_err(dev, "suspend is not supported\n");
-	return -EOPNOTSUPP;
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(sci_pm_ops, sci_suspend, NULL);
 
 static const struct pci_device_id sci_ids[] = {
 	{ PCI_DEVICE(SCI_PCI_VENDOR_ID, SCI_PCI_DEVICE_ID) },

@@ -50,7 +50,26 @@ static_assert(SCI_RING_PAGES % SCI_LEAF_ENTRIES == 0);
 #define SCI_ERROR_KINDS		8
 static_assert(SCI_ERROR_ALL == (1 << SCI_ERROR_KINDS) - 1);
 
-static_assert(PAGE_SIZE == SCI_PAGE_SIZE);
+/*
+ * A page of the kernel is one or more SCI pages.  Functions that count both are given
+ * the shift of the former, so that they can be tested with those of other machines.
+ */
+#define SCI_PAGE_SHIFT		12
+static_assert(SCI_PAGE_SIZE == 1 << SCI_PAGE_SHIFT);
+static_assert(PAGE_SHIFT >= SCI_PAGE_SHIFT);
+/* Exports begin at a multiple of a page, whatever its size. */
+static_assert(SCI_RING_PAGES % (PAGE_SIZE / SCI_PAGE_SIZE) == 0);
+
+static inline unsigned long sci_pages(unsigned int shift, unsigned long pages)
+{
+	return pages << (shift - SCI_PAGE_SHIFT);
+}
+
+/* What an entry maps must begin at a page, as it is mapped into processes. */
+static inline bool sci_granule_fits(unsigned int shift, u32 granule)
+{
+	return granule >> shift && !(granule & ((1u << shift) - 1));
+}
 
 /* What an ATT entry, or a run of them, is to map. */
 struct sci_target {
@@ -80,8 +99,10 @@ struct sci_inbound {
 	unsigned long used;
 	unsigned long *map;	/* one bit per SCI page: taken */
 	__le64 *dir;
+	dma_addr_t dir_dma;
 	struct sci_inbound_entry **leaf;	/* as dir; once set, constant until teardown */
 	struct sci_access_row *rows;
+	dma_addr_t rows_dma;
 	struct sci_row_use *row_use;
 	int row_top;		/* rows beyond were never used */
 	u32 next_key;		/* 0 = all used up */
@@ -90,6 +111,7 @@ struct sci_inbound {
 struct sci_inval {
 	wait_queue_head_t wait;	/* claimed was cleared, or the device is done */
 	unsigned long claimed;	/* bit 0: somebody uses the INVAL registers */
+	bool unsettled;		/* under it: the adapter may be busy with a disabling */
 	u64 started;
 	u64 completed;
 };
@@ -132,6 +154,7 @@ struct sci_device {
 	u32 node;
 	u32 incarnation;
 	u32 granule;		/* bytes of window per ATT entry */
+	unsigned int page_shift;	/* PAGE_SHIFT, but in tests */
 
 	void __iomem *csr;
 	u8 *window;
@@ -175,9 +198,21 @@ static inline const struct sci_peer_slot *sci_slot(struct sci_device *sd, u32 no
 	return (const struct sci_peer_slot *)(sd->status + SCI_STATUS_SLOT(node));
 }
 
+/* probe.c */
+int sci_reset(struct sci_device *sd);
+int sci_tables_enable(struct sci_device *sd);
+
+/* suspend.c */
+extern const struct dev_pm_ops sci_pm_ops;
+
 /* bars.c */
 int sci_csr_map(struct sci_device *sd);
 int sci_memory_map(struct sci_device *sd);
+
+/* dma.c */
+int sci_dma_init(struct sci_device *sd);
+dma_addr_t sci_dma_map(struct sci_device *sd, struct page *page);
+void sci_dma_unmap(struct sci_device *sd, dma_addr_t dma);
 
 /* att.c */
 int sci_att_set(struct sci_device *sd, u32 first, const struct sci_target *target);
@@ -197,10 +232,11 @@ void sci_access_put(struct sci_device *sd, u16 row);
 
 /* inbound.c */
 int sci_inbound_init(struct sci_device *sd);
-long sci_inbound_alloc(struct sci_inbound *in, unsigned long count);
+void sci_tables_set(struct sci_device *sd);
+long sci_inbound_alloc(struct sci_inbound *in, unsigned long count, unsigned int shift);
 void sci_inbound_free(struct sci_inbound *in, unsigned long first, unsigned long count);
 int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned long count);
-void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phys, u32 key,
+void sci_inbound_set(struct sci_inbound *in, unsigned long page, dma_addr_t dma, u32 key,
 		     u16 row);
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
 		       const struct rsmka_access *access, bool wait,
@@ -213,6 +249,9 @@ void sci_export_unpublish(void *adapter, void *handle);
 /* inval.c */
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
 void sci_inval_settle(struct sci_device *sd);
+bool sci_inval_settle_timeout(struct sci_device *sd, long patience);
+bool sci_inval_claim(struct sci_device *sd, long patience);
+void sci_inval_release(struct sci_device *sd);
 void sci_inval_poll(struct sci_device *sd);
 void sci_inval_interrupt(struct sci_device *sd);
 

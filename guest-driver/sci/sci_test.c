@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of the allocators: granules, SCI offsets and leaves, access rows;
- * and of imports.  No adapter is needed.  Part of sci.ko if the kernel has KUnit.
+ * imports and exports, also with pages of other sizes.  No adapter is needed.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <kunit/test.h>
+#include <linux/dma-mapping.h>
 #include <linux/mm.h>
 
+#include "../include/kunit_exports.h"
 #include "sci.h"
 
 #define TEST_PAGES	(4 * SCI_LEAF_ENTRIES)
@@ -20,8 +22,15 @@ static int sci_test_init(struct kunit *test)
 	struct sci_inbound *in;
 
 	KUNIT_ASSERT_NOT_NULL(test, sd);
+	/* As much of a device as memory needs that is nobody's but its own. */
+	sd->pdev = kunit_kzalloc(test, sizeof(*sd->pdev), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sd->pdev);
+	sd->pdev->dev.dma_mask = &sd->pdev->dma_mask;
+	KUNIT_ASSERT_EQ(test, dma_set_mask_and_coherent(&sd->pdev->dev, DMA_BIT_MASK(64)), 0);
+	sd->page_shift = PAGE_SHIFT;
 	in = &sd->inbound;
 	mutex_init(&sd->att.lock);
+	init_waitqueue_head(&sd->inval.wait);
 	mutex_init(&in->lock);
 	in->pages = TEST_PAGES;
 	in->map = kunit_kcalloc(test, BITS_TO_LONGS(in->pages), sizeof(*in->map), GFP_KERNEL);
@@ -43,10 +52,16 @@ static int sci_test_init(struct kunit *test)
 static void sci_test_exit(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
+	struct sci_inbound *in;
 	int d;
 
-	for (d = 0; sd && d < TEST_PAGES / SCI_LEAF_ENTRIES; d++)
-		free_page((unsigned long)sd->inbound.leaf[d]);
+	if (!sd)
+		return;
+	in = &sd->inbound;
+	for (d = 0; d < TEST_PAGES / SCI_LEAF_ENTRIES; d++)
+		if (in->leaf[d])
+			dma_free_coherent(&sd->pdev->dev, SCI_LEAF_SIZE, in->leaf[d],
+					  le64_to_cpu(in->dir[d]) & SCI_DIR_ADDRESS);
 }
 
 static void granules_are_contiguous_and_reused(struct kunit *test)
@@ -207,13 +222,13 @@ static void exports_leave_the_ring_pages_alone(struct kunit *test)
 	struct sci_inbound *in = &sd->inbound;
 
 	mutex_lock(&in->lock);
-	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PAGES), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, ULONG_MAX), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PAGES - SCI_RING_PAGES),
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PAGES, PAGE_SHIFT), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, ULONG_MAX, PAGE_SHIFT), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PAGES - SCI_RING_PAGES, PAGE_SHIFT),
 			SCI_RING_PAGES);
-	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1, PAGE_SHIFT), -ENOSPC);
 	sci_inbound_free(in, SCI_RING_PAGES + 7, 1);
-	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1), SCI_RING_PAGES + 7);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1, PAGE_SHIFT), SCI_RING_PAGES + 7);
 	KUNIT_EXPECT_EQ(test, in->used, TEST_PAGES - SCI_RING_PAGES);
 	mutex_unlock(&in->lock);
 }
@@ -334,6 +349,121 @@ static void exports_leave_the_ring_rows_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(in->rows[70].write[1]), BIT(6));
 }
 
+/* ---- pages of 64 KiB: 16 SCI pages each ---- */
+
+#define TEST_SHIFT	16
+#define TEST_PER_PAGE	(1ul << (TEST_SHIFT - SCI_PAGE_SHIFT))
+
+static void a_large_page_is_many_sci_pages(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sci_pages(SCI_PAGE_SHIFT, 7), 7);
+	KUNIT_EXPECT_EQ(test, sci_pages(14, 7), 28);
+	KUNIT_EXPECT_EQ(test, sci_pages(TEST_SHIFT, 7), 7 * TEST_PER_PAGE);
+}
+
+static void a_granule_holds_whole_pages(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, sci_granule_fits(SCI_PAGE_SHIFT, SCI_PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, sci_granule_fits(TEST_SHIFT, SCI_PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, sci_granule_fits(TEST_SHIFT, 3 << (TEST_SHIFT - 1)));
+	KUNIT_EXPECT_TRUE(test, sci_granule_fits(TEST_SHIFT, 1 << TEST_SHIFT));
+	KUNIT_EXPECT_TRUE(test, sci_granule_fits(TEST_SHIFT, 3 << TEST_SHIFT));
+}
+
+static void exports_begin_at_a_page(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+
+	mutex_lock(&in->lock);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1, SCI_PAGE_SHIFT), SCI_RING_PAGES);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, TEST_PER_PAGE, TEST_SHIFT),
+			SCI_RING_PAGES + TEST_PER_PAGE);
+	KUNIT_EXPECT_EQ(test, sci_inbound_alloc(in, 1, SCI_PAGE_SHIFT), SCI_RING_PAGES + 1);
+	mutex_unlock(&in->lock);
+}
+
+/* Whose first page is that of this machine, and belongs to the test. */
+static void export_of_large_pages_has_an_entry_for_each_part(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+	unsigned long address = __get_free_pages(GFP_KERNEL, TEST_SHIFT - PAGE_SHIFT);
+	struct page *pages[1] = { virt_to_page((void *)address) };
+	struct rsmka_access access = {};
+	struct rsmka_address where;
+	unsigned long i, first;
+	void *export;
+	u64 word;
+
+	KUNIT_ASSERT_NE(test, address, 0);
+	sci_test_adapter(test);
+	sd->page_shift = TEST_SHIFT;
+	in->next_key = 5;
+	KUNIT_ASSERT_EQ(test, sci_export_publish(sd, pages, 1, &access, false, &where, &export), 0);
+	KUNIT_EXPECT_EQ(test, where.offset % (1ul << TEST_SHIFT), 0);
+	KUNIT_EXPECT_EQ(test, in->used, TEST_PER_PAGE);
+	first = where.offset / SCI_PAGE_SIZE;
+	for (i = 0; i < TEST_PER_PAGE; i++) {
+		word = le64_to_cpu(in->leaf[first / SCI_LEAF_ENTRIES]
+					   [(first + i) % SCI_LEAF_ENTRIES].page);
+		KUNIT_EXPECT_EQ(test, word & SCI_INBOUND_ADDRESS,
+				page_to_phys(pages[0]) + i * SCI_PAGE_SIZE);
+	}
+	sci_export_unpublish(sd, export);
+	KUNIT_EXPECT_EQ(test, in->used, 0);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_INVAL_COUNT_LO), TEST_PER_PAGE);
+	free_pages(address, TEST_SHIFT - PAGE_SHIFT);
+}
+
+static void import_of_large_pages_fills_granules(struct kunit *test)
+{
+	struct rsmka_address address = { .offset = 0x120000, .key = 1 };
+	struct sci_device *sd = test->priv;
+	u32 first = SCI_ATT_RINGS;
+	phys_addr_t phys;
+	void *import;
+
+	sci_test_adapter(test);
+	sd->page_shift = TEST_SHIFT;
+	sd->granule = 2 << TEST_SHIFT;
+	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
+	sci_test_att_state(sd, first + 1, SCI_ATT_ST_MAPPED);
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 3, false, &phys,
+					     &import), 0);
+	KUNIT_EXPECT_EQ(test, phys % (1ul << TEST_SHIFT), 0);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(sd->att.entry[first].pages), 2 * TEST_PER_PAGE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(sd->att.entry[first + 1].pages), TEST_PER_PAGE);
+	sci_import_unmap(sd, import);
+}
+
+/* ---- what is mapped for the adapter ---- */
+
+static void memory_has_its_own_address_on_the_bus(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	dma_addr_t dma;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	dma = sci_dma_map(sd, page);
+	KUNIT_EXPECT_EQ(test, dma, page_to_phys(page));
+	sci_dma_unmap(sd, dma);
+	__free_page(page);
+}
+
+static void memory_that_the_bus_does_not_reach_is_refused(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	/* Behind the back of the DMA API, which grants no such mask. */
+	sd->pdev->dma_mask = page_to_phys(page) - 1;
+	KUNIT_EXPECT_EQ(test, sci_dma_map(sd, page), DMA_MAPPING_ERROR);
+	__free_page(page);
+}
+
 static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(granules_are_contiguous_and_reused),
 	KUNIT_CASE(imports_leave_the_ring_granules_alone),
@@ -348,6 +478,13 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(unused_row_changes_only_after_an_invalidation),
 	KUNIT_CASE(rows_run_out_and_come_back),
 	KUNIT_CASE(exports_leave_the_ring_rows_alone),
+	KUNIT_CASE(a_large_page_is_many_sci_pages),
+	KUNIT_CASE(a_granule_holds_whole_pages),
+	KUNIT_CASE(exports_begin_at_a_page),
+	KUNIT_CASE(export_of_large_pages_has_an_entry_for_each_part),
+	KUNIT_CASE(import_of_large_pages_fills_granules),
+	KUNIT_CASE(memory_has_its_own_address_on_the_bus),
+	KUNIT_CASE(memory_that_the_bus_does_not_reach_is_refused),
 	{ }
 };
 
@@ -359,3 +496,8 @@ static struct kunit_suite sci_test_suite = {
 };
 
 kunit_test_suite(sci_test_suite);
+
+KUNIT_IMPORTS();
+MODULE_DESCRIPTION("Tests of the emulated SCI adapter's driver");
+MODULE_AUTHOR("The sci-rsm authors");
+MODULE_LICENSE("GPL");

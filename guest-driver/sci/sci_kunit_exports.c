@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What sci_kunit.ko, the tests of the driver, calls.  Part of sci.ko if the kernel
+ * has KUnit.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ */
+#include "../include/kunit_exports.h"
+#include "sci.h"
+
+KUNIT_EXPORT(sci_access_get);
+KUNIT_EXPORT(sci_access_put);
+KUNIT_EXPORT(sci_access_ring);
+KUNIT_EXPORT(sci_att_alloc);
+KUNIT_EXPORT(sci_att_free);
+KUNIT_EXPORT(sci_dma_map);
+KUNIT_EXPORT(sci_dma_unmap);
+KUNIT_EXPORT(sci_export_publish);
+KUNIT_EXPORT(sci_export_unpublish);
+KUNIT_EXPORT(sci_import_map);
+KUNIT_EXPORT(sci_import_mapped);
+KUNIT_EXPORT(sci_import_unmap);
+KUNIT_EXPORT(sci_inbound_alloc);
+KUNIT_EXPORT(sci_inbound_free);
+KUNIT_EXPORT(sci_inbound_leaves);
+KUNIT_EXPORT(sci_ring_doorbell);
