@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 
+#include "../include/kunit_exports.h"
 #include "rsmka_segment.h"
 
 static void empty_list_grants_creation_mode(struct kunit *test)
@@ -109,3 +110,8 @@ static struct kunit_suite rsmka_access_suite = {
 };
 
 kunit_test_suite(rsmka_access_suite);
+
+KUNIT_IMPORTS();
+MODULE_DESCRIPTION("Tests of the remote shared memory kernel agent");
+MODULE_AUTHOR("The sci-rsm authors");
+MODULE_LICENSE("GPL");

@@ -143,6 +143,12 @@ def modules(kernel):
     return [base / "rsm" / "rsm.ko", base / "sci" / "sci.ko"]
 
 
+def test_modules(kernel):
+    """The modules of KUnit tests, where the kernel has it: loaded by hand, after the others."""
+    return [module.with_name(f"{module.stem}_kunit.ko") for module in modules(kernel)] \
+        if kernel == DEBUG else []
+
+
 def _own_tools(kernel):
     """Variables for make where the host lacks the compiler that the headers name.
 
