@@ -392,6 +392,7 @@ static void export_of_large_pages_has_an_entry_for_each_part(struct kunit *test)
 	unsigned long address = __get_free_pages(GFP_KERNEL, TEST_SHIFT - PAGE_SHIFT);
 	struct page *pages[1] = { virt_to_page((void *)address) };
 	struct rsmka_access access = {};
+	struct sci_inbound_entry *entry;
 	struct rsmka_address where;
 	unsigned long i, first;
 	void *export;
@@ -406,8 +407,8 @@ static void export_of_large_pages_has_an_entry_for_each_part(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in->used, TEST_PER_PAGE);
 	first = where.offset / SCI_PAGE_SIZE;
 	for (i = 0; i < TEST_PER_PAGE; i++) {
-		word = le64_to_cpu(in->leaf[first / SCI_LEAF_ENTRIES]
-					   [(first + i) % SCI_LEAF_ENTRIES].page);
+		entry = &in->leaf[first / SCI_LEAF_ENTRIES][(first + i) % SCI_LEAF_ENTRIES];
+		word = le64_to_cpu(entry->page);
 		KUNIT_EXPECT_EQ(test, word & SCI_INBOUND_ADDRESS,
 				page_to_phys(pages[0]) + i * SCI_PAGE_SIZE);
 	}
