@@ -108,6 +108,8 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 
 static int rsmka_ioctl_consume(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
+	if (arg->head.flags & RSM_CONSUME_LOOK)
+		rsmka_look_for_event(seg);
 	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
 }
 
@@ -145,7 +147,7 @@ static const struct rsmka_ioctl rsmka_ioctls[] = {
 	RSMKA_IOCTL(RSM_IOC_CONNECT, 0, true, rsmka_ioctl_connect),
 	RSMKA_IOCTL(RSM_IOC_CHECK, 0, true, rsmka_ioctl_check),
 	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE, true, rsmka_ioctl_post),
-	RSMKA_IOCTL(RSM_IOC_CONSUME, 0, true, rsmka_ioctl_consume),
+	RSMKA_IOCTL(RSM_IOC_CONSUME, RSM_CONSUME_LOOK, true, rsmka_ioctl_consume),
 	RSMKA_IOCTL(RSM_IOC_REPUBLISH, 0, true, rsmka_ioctl_republish),
 	RSMKA_IOCTL(RSM_IOC_REBIND, 0, true, rsmka_ioctl_rebind),
 	RSMKA_IOCTL(RSM_IOC_SEGMENTS, 0, false, rsmka_ioctl_segments),
@@ -211,6 +213,9 @@ static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
 
 	if (!seg)
 		return 0;
+	/* Before it sleeps it looks, unless somebody has looked in vain. */
+	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
+		rsmka_look_for_event(seg);
 	poll_wait(file, &seg->events.wait, wait);
 	return READ_ONCE(seg->events.pending) ? EPOLLRDNORM : 0;
 }

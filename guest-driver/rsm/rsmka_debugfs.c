@@ -34,12 +34,10 @@ static const char * const rsmka_share_states[] = {
 
 static void rsmka_show_path(struct seq_file *s, struct rsmka_path *path)
 {
-	spin_lock(&path->lock);
-	seq_printf(s, "  node %u %s incarnation %u session %08x peer %08x credits %u outbox %u dropped %lld\n",
-		   path->node, rsmka_path_states[path->state], path->incarnation, path->session,
-		   path->peer_session, path->credits, path->outbox_count,
+	seq_printf(s, "  node %u %s session %u outbox %u dropped %lld\n",
+		   path->node, rsmka_path_states[rsmka_path_state(path)],
+		   rsmka_path_session(path), READ_ONCE(path->outbox_count),
 		   atomic64_read(&path->counters.count[RSM_COUNT_MESSAGES_DROPPED]));
-	spin_unlock(&path->lock);
 }
 
 static int controllers_show(struct seq_file *s, void *unused)
@@ -111,7 +109,7 @@ static void rsmka_show_import(struct seq_file *s, struct rsmka_segment *seg)
 
 	mutex_lock(&rsmka_shares_lock);
 	/* Off the list means closed, or not connected yet. */
-	share = list_empty(&seg->sharers) ? NULL : rsmka_segment_share(seg);
+	share = seg->sharing ? rsmka_segment_share(seg) : NULL;
 	if (share)
 		seq_printf(s, "%u %s %s node %u key %08x length %llu mode %04o of %04o uid %u gid %u share %llu users %u mappings %lu events %u\n",
 			   seg->number, share->controller->name,

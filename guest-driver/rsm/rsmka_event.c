@@ -9,6 +9,7 @@
 
 void rsmka_events_init(struct rsmka_events *events)
 {
+	rsmka_look_init(&events->look_time);
 	init_waitqueue_head(&events->wait);
 	events->pending = 0;
 	events->received = 0;
@@ -19,6 +20,7 @@ void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
 {
 	unsigned long flags;
 
+	rsmka_look_came(&events->look_time);
 	spin_lock_irqsave(&events->wait.lock, flags);
 	events->received++;
 	if (events->pending == 0 ||

@@ -57,7 +57,7 @@ void rsmka_export_free(struct rsmka_export *export)
 {
 	rsmka_controller_put(export->controller);
 	put_pid(export->creator);
-	kfree(export);
+	kfree_rcu(export, rcu);
 }
 
 /* ---- memory ---- */

@@ -23,8 +23,12 @@ module_param_named(enable_dynamic_reconfiguration, rsmka_dynamic_reconfiguration
 MODULE_PARM_DESC(enable_dynamic_reconfiguration,
 		 "Refuse to take memory offline that is exported (default: 1)");
 
+module_param_named(busy_poll, rsmka_busy_poll, uint, 0644);
+MODULE_PARM_DESC(busy_poll,
+		 "Microseconds to look for a message before sleeping, at most (0..1000, 0 = never)");
+
 /*
- * Runs handshakes, inboxes and outboxes of paths, which wait for peers.  Nothing
+ * Runs outboxes of paths, which wait for peers.  Nothing
  * else: a user could keep them from running with any number of that.
  */
 struct workqueue_struct *rsmka_workqueue;

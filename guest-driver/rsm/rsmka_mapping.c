@@ -83,7 +83,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 		return 0;
 	if (!rsmka_controller_enter(controller))
 		return -ENODEV;
-	ret = controller->ops->map(controller->adapter, share->node, share->incarnation,
+	ret = controller->ops->map(controller->adapter, share->node, share->session,
 				   &share->grant.address, share->grant.length >> PAGE_SHIFT,
 				   writes, &phys, &handle);
 	if (ret) {

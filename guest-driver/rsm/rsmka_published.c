@@ -58,13 +58,25 @@ void rsmka_published_release(u32 key)
 		atomic_dec(&rsmka_generated_ids);
 }
 
+/* The access list has changed. */
+static void rsmka_published_set_posters(struct rsmka_export *export)
+{
+	u32 node, mode;
+
+	lockdep_assert_held(&export->visitors_lock);
+	for (node = 1; node < RSMKA_NODES; node++)
+		assign_bit(node, export->posters,
+			   rsmka_acl_lookup(&export->acl, export->mode, node, &mode));
+}
+
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
 			  const struct rsmka_address *address)
 {
 	spin_lock(&export->visitors_lock);
-	export->open = true;
+	WRITE_ONCE(export->open, true);
 	export->acl = *acl;
 	export->address = *address;
+	rsmka_published_set_posters(export);
 	spin_unlock(&export->visitors_lock);
 	/* Cannot fail: the slot is reserved. */
 	xa_store(&rsmka_published, export->key, export->segment, GFP_KERNEL);
@@ -101,6 +113,7 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 	if (old)
 		*old = export->acl;
 	export->acl = *acl;
+	rsmka_published_set_posters(export);
 	list_for_each_entry(token, &export->tokens, list)
 		token->mode |= rsmka_published_offer(export, token->node) & RSMKA_MODE;
 	list_for_each_entry(share, &export->local, local)
@@ -139,7 +152,7 @@ void rsmka_published_announce(struct rsmka_export *export)
 	}
 	spin_unlock(&export->visitors_lock);
 	for (i = 0; i < count; i++)
-		rsmka_ipc_post(rsmka_path_find(export->controller, told[i].node),
+		rsmka_ipc_queue(rsmka_path_find(export->controller, told[i].node),
 			       RSMKA_MSG_REPUBLISH, export->key, told[i].offer, told[i].cookie);
 	kfree(told);
 }
@@ -194,13 +207,14 @@ void rsmka_published_shut(struct rsmka_export *export)
 
 	xa_store(&rsmka_published, export->key, NULL, GFP_KERNEL);
 	spin_lock(&export->visitors_lock);
-	export->open = false;
+	WRITE_ONCE(export->open, false);
+	bitmap_zero(export->importers, RSMKA_NODES);
 	list_splice_init(&export->tokens, &tokens);
 	spin_unlock(&export->visitors_lock);
 
 	list_for_each_entry_safe(token, next, &tokens, list) {
 		path = rsmka_path_find(export->controller, token->node);
-		rsmka_ipc_post(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
+		rsmka_ipc_queue(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
 		rsmka_count(&path->counters, RSM_COUNT_EVICTIONS);
 		kfree(token);
 	}
@@ -253,7 +267,7 @@ static struct rsmka_token *rsmka_token_find(const struct rsmka_export *export, u
  * A node asks for a segment.  It has one share of it at a time, so a newer
  * cookie replaces an older one, and a question asked twice changes nothing.
  */
-u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
+u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant)
 {
 	struct rsmka_token *token, *fresh;
@@ -276,11 +290,12 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 coo
 	if (export->controller == path->controller)
 		status = rsmka_published_grant(export, path->node, grant);
 	/* A token must not outlive the node's session, see rsmka_published_node_lost(). */
-	if (!status && rsmka_path_current(path, epoch)) {
+	if (!status && session && rsmka_path_session(path) == session) {
 		token = rsmka_token_find(export, path->node);
 		if (!token) {
 			swap(token, fresh);
 			token->node = path->node;
+			__set_bit(path->node, export->importers);
 			list_add(&token->list, &export->tokens);
 		}
 		token->cookie = cookie;
@@ -306,16 +321,18 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 	spin_lock(&export->visitors_lock);
 	token = export->controller == path->controller ?
 		rsmka_token_find(export, path->node) : NULL;
-	if (token && token->cookie == cookie)
+	if (token && token->cookie == cookie) {
 		list_del(&token->list);
-	else
+		__clear_bit(path->node, export->importers);
+	} else {
 		token = NULL;
+	}
 	spin_unlock(&export->visitors_lock);
 	kfree(token);
 	rsmka_segment_put(seg);
 }
 
-/* Called when the path's epoch has been raised. */
+/* Called when the session is over. */
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 {
 	struct rsmka_token *token;
@@ -332,6 +349,7 @@ void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 		token = rsmka_token_find(export, node);
 		if (token)
 			list_del(&token->list);
+		__clear_bit(node, export->importers);
 		spin_unlock(&export->visitors_lock);
 		kfree(token);
 	}
@@ -420,26 +438,26 @@ u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 
 /*
  * An event for the exporter, from an importer on another node or, without a
- * path, on this one.  False if nothing is published under that id.
+ * path, on this one.  In any context.  False if nothing is published under that id.
  */
 bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
 {
-	struct rsmka_segment *seg = rsmka_published_find(key);
 	struct rsmka_export *export;
-	bool heard;
-	u32 mode;
+	struct rsmka_segment *seg;
+	bool heard = false;
 
-	if (!seg)
-		return false;
-	export = seg->export;
-	spin_lock(&export->visitors_lock);
-	heard = export->open;
-	if (heard && path)
-		heard = export->controller == path->controller &&
-			rsmka_acl_lookup(&export->acl, export->mode, path->node, &mode);
-	spin_unlock(&export->visitors_lock);
+	rcu_read_lock();
+	seg = xa_load(&rsmka_published, key);
+	if (seg) {
+		/* Published, so it is complete. */
+		export = seg->export;
+		heard = READ_ONCE(export->open);
+		if (path)
+			heard = heard && export->controller == path->controller &&
+				test_bit(path->node, export->posters);
+	}
 	if (heard)
 		rsmka_events_add(&seg->events, post_flags);
-	rsmka_segment_put(seg);
+	rcu_read_unlock();
 	return heard;
 }

@@ -78,7 +78,7 @@ static void rsmka_segment_release(struct kref *ref)
 	if (seg->export)
 		rsmka_export_free(seg->export);
 	put_pid(seg->opener);
-	kfree(seg);
+	kfree_rcu(seg, rcu);
 }
 
 void rsmka_segment_put(struct rsmka_segment *seg)

@@ -16,8 +16,8 @@
  *	      controller->lock
  *	        xa_lock of rsmka_published
  *	          export->visitors_lock
- *	            path->lock
- *	              events.wait.lock
+ *	            path->lock		interrupts off
+ *	            events.wait.lock	interrupts off
  *
  * Events from adapters take rsmka_shares_lock and what is below it; therefore
  * no op of an adapter is called under any of these.
@@ -70,13 +70,22 @@ static inline unsigned int rsmka_list_length(const struct list_head *list)
 
 /* ---- events (rsmka_event.c) ---- */
 
+/* For how long to look for something before sleeping; see rsmka_look.c. */
+struct rsmka_look_time {
+	u32 ns;
+	u64 failed;		/* when it was looked for in vain; 0: it has come since */
+};
+
 struct rsmka_events {
-	wait_queue_head_t wait;	/* its lock guards the rest */
+	struct rsmka_look_time look_time;
+	wait_queue_head_t wait;	/* its lock guards the rest; taken in interrupts */
 	u32 pending;		/* saturates */
 	u64 received;		/* ever */
 	u64 dropped;		/* of them, never pending */
 };
 
+void rsmka_look_init(struct rsmka_look_time *time);
+void rsmka_look_came(struct rsmka_look_time *time);
 void rsmka_events_init(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
 bool rsmka_events_take(struct rsmka_events *events);
@@ -102,7 +111,9 @@ struct rsmka_segment {
 	struct rsmka_export *export;	/* set once, by store-release */
 	struct rsmka_share *share;	/* set once, by store-release, after mode */
 	u32 mode;			/* import: what may be mapped, owner bits count */
-	struct list_head sharers;	/* in share->imports; rsmka_shares_lock */
+	struct list_head sharers;	/* in share->imports; rsmka_shares_lock, RCU */
+	bool sharing;			/* it is there; rsmka_shares_lock */
+	struct rcu_head rcu;
 	struct rsmka_events events;
 	struct work_struct close;	/* if the descriptor goes in a kernel thread */
 };
@@ -252,6 +263,10 @@ struct rsmka_export {
 	struct rsmka_acl acl;
 	struct rsmka_address address;
 	struct list_head tokens;	/* one per importing node */
+	DECLARE_BITMAP(importers, RSMKA_NODES);	/* of the tokens; read without the lock */
+	/* Nodes whose events it hears while it is open; read without the lock. */
+	DECLARE_BITMAP(posters, RSMKA_NODES);
+	struct rcu_head rcu;
 	struct list_head local;		/* shares of this node */
 };
 
@@ -287,7 +302,7 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
 void rsmka_published_announce(struct rsmka_export *export);
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
-u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
+u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
@@ -309,9 +324,10 @@ enum rsmka_share_state {
  * exporter once and maps the segment once.
  */
 struct rsmka_share {
-	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock */
+	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock, RCU */
+	struct rcu_head rcu;
 	unsigned int users;		/* imports, connecting threads; rsmka_shares_lock */
-	struct list_head imports;	/* segments; rsmka_shares_lock */
+	struct list_head imports;	/* segments; rsmka_shares_lock, RCU */
 	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
 	struct completion settled;	/* CONNECTING is over */
 
@@ -335,8 +351,7 @@ struct rsmka_share {
 
 	/* Exporter on another node. */
 	struct rsmka_path *path;	/* NULL: this node */
-	u32 epoch;			/* of the path when connecting */
-	u32 incarnation;		/* likewise */
+	u32 session;			/* of the path when connecting */
 	const struct rsm_path_state *path_state;	/* live while CONNECTED */
 	phys_addr_t path_state_phys;
 	u32 path_changes;		/* before the exporter was asked */
@@ -367,7 +382,8 @@ void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
-bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
+bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
+		       bool may_sleep, bool *heard);
 
 /* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */
 

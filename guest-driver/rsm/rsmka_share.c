@@ -36,7 +36,7 @@ static void rsmka_share_free(struct rsmka_share *share)
 	if (share->exporter)
 		rsmka_segment_put(share->exporter);
 	rsmka_controller_put(share->controller);
-	kfree(share);
+	kfree_rcu(share, rcu);
 }
 
 static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller,
@@ -75,8 +75,9 @@ static struct rsmka_share *rsmka_share_find(struct rsmka_controller *controller,
 {
 	struct rsmka_share *share;
 
-	lockdep_assert_held(&rsmka_shares_lock);
-	hash_for_each_possible(rsmka_shares, share, table, key)
+	/* Under rsmka_shares_lock or RCU. */
+	hash_for_each_possible_rcu(rsmka_shares, share, table, key,
+				   lockdep_is_held(&rsmka_shares_lock))
 		if (share->key == key && share->node == node && share->controller == controller)
 			return share;
 	return NULL;
@@ -133,7 +134,7 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 	/* Without users it ends because nobody wants it. */
 	if (share->users)
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_DISCONNECTS);
-	hash_del(&share->table);
+	hash_del_rcu(&share->table);
 	list_for_each_entry(seg, &share->imports, sharers)
 		rsmka_generation_raise(seg);
 	if (share->path)
@@ -143,7 +144,7 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 	rsmka_share_zap_locked(share);
 
 	if (share->path) {
-		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
+		rsmka_ipc_queue(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
 		queue_work(system_unbound_wq, &share->reap);
 	} else {
 		rsmka_published_detach(share);
@@ -168,7 +169,8 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 
 	mutex_lock(&rsmka_shares_lock);
 	if (seg) {
-		list_del_init(&seg->sharers);
+		list_del_rcu(&seg->sharers);
+		seg->sharing = false;
 		if (share->state == RSMKA_CONNECTED)
 			rsmka_generation_raise(seg);
 	}
@@ -190,7 +192,8 @@ static u32 rsmka_share_sample_path(struct rsmka_share *share)
 	struct rsmka_controller *controller = share->controller;
 	const struct rsm_path_state *state;
 
-	if (!rsmka_path_active(share->path, &share->epoch, &share->incarnation))
+	share->session = rsmka_path_session(share->path);
+	if (!share->session)
 		return RSMERR_REMOTE_NODE_UNREACHABLE;
 	if (!rsmka_controller_enter(controller))
 		return RSMERR_CTLR_NOT_PRESENT;
@@ -200,8 +203,8 @@ static u32 rsmka_share_sample_path(struct rsmka_share *share)
 	share->path_changes = READ_ONCE(state->changes);
 	rsmka_controller_exit(controller);
 	/* The path was active after the sample: it belongs to this connection. */
-	return rsmka_path_current(share->path, share->epoch) ? RSM_SUCCESS :
-							       RSMERR_CONN_ABORTED;
+	return rsmka_path_session(share->path) == share->session ? RSM_SUCCESS :
+								   RSMERR_CONN_ABORTED;
 }
 
 static int rsmka_share_ask(struct rsmka_share *share)
@@ -223,7 +226,7 @@ static int rsmka_share_establish(struct rsmka_share *share)
 	if (!ret)
 		ret = share->outcome;
 	/* The loss of the path may have been dealt with before we were in the table. */
-	if (!ret && share->path && !rsmka_path_current(share->path, share->epoch))
+	if (!ret && share->path && rsmka_path_session(share->path) != share->session)
 		ret = RSMERR_CONN_ABORTED;
 	/*
 	 * A REPUBLISH that overtook the reply is newer.  Also if it has failed
@@ -232,7 +235,7 @@ static int rsmka_share_establish(struct rsmka_share *share)
 	if (share->path && !share->offered)
 		WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
 	if (ret) {
-		hash_del(&share->table);
+		hash_del_rcu(&share->table);
 		rsmka_share_set_state(share, RSMKA_ENDED);
 		if (share->exporter)
 			rsmka_published_detach(share);
@@ -259,7 +262,7 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	} else if (!READ_ONCE(fresh->controller->gone)) {
 		/* The controller looks through the table after it has set `gone`. */
 		share = fresh;
-		hash_add(rsmka_shares, &share->table, share->key);
+		hash_add_rcu(rsmka_shares, &share->table, share->key);
 	}
 	mutex_unlock(&rsmka_shares_lock);
 	return share;
@@ -311,7 +314,8 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 	mutex_lock(&rsmka_shares_lock);
 	connected = share->state == RSMKA_CONNECTED;
 	if (connected) {
-		list_add(&seg->sharers, &share->imports);
+		list_add_rcu(&seg->sharers, &share->imports);
+		seg->sharing = true;
 		*generation = rsmka_generation_raise(seg);
 	}
 	mutex_unlock(&rsmka_shares_lock);
@@ -332,7 +336,7 @@ void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
 	mutex_unlock(&rsmka_shares_lock);
 }
 
-/* Called when the path's epoch has been raised; @node 0: all nodes. */
+/* Called when the session is over; @node 0: all nodes. */
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
 {
 	struct rsmka_share *share;
@@ -372,18 +376,28 @@ void rsmka_share_rebound(struct rsmka_share *share, struct page **pages)
 	rsmka_share_zap_locked(share);
 }
 
-bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
+/* More imports than that are gone through by a thread only. */
+#define RSMKA_BELL_IMPORTS	16
+
+/*
+ * One event to every import of a share.  In any context; false: call it again from a thread
+ * that may sleep.  *heard: whether there is such a share.
+ */
+bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
+		       bool may_sleep, bool *heard)
 {
 	struct rsmka_share *share;
 	struct rsmka_segment *seg;
-	bool heard;
+	bool done = true;
 
-	mutex_lock(&rsmka_shares_lock);
+	rcu_read_lock();
 	share = rsmka_share_find(path->controller, path->node, key);
-	heard = share && share->path && share->cookie == cookie;
-	if (heard)
-		list_for_each_entry(seg, &share->imports, sharers)
+	*heard = share && share->path && share->cookie == cookie;
+	if (*heard && !may_sleep && READ_ONCE(share->users) > RSMKA_BELL_IMPORTS)
+		done = false;
+	else if (*heard)
+		list_for_each_entry_rcu(seg, &share->imports, sharers)
 			rsmka_events_add(&seg->events, post_flags);
-	mutex_unlock(&rsmka_shares_lock);
-	return heard;
+	rcu_read_unlock();
+	return done;
 }

@@ -89,7 +89,7 @@ static void rsmka_stat_segment(struct rsm_segment_row *row, struct rsmka_segment
 		mutex_lock(&rsmka_shares_lock);
 		share = rsmka_segment_share(seg);
 		/* Off the list means closed, or not connected yet. */
-		if (share && !list_empty(&seg->sharers))
+		if (share && seg->sharing)
 			rsmka_stat_import(row, seg, share);
 		mutex_unlock(&rsmka_shares_lock);
 	}
@@ -175,7 +175,7 @@ static void rsmka_stat_node(struct rsmka_stat_rows *rows, struct rsmka_controlle
 	if (!row)
 		return;
 	row->link = link;
-	row->state = path ? READ_ONCE(path->state) : RSM_PATH_DOWN;
+	row->state = path ? rsmka_path_state(path) : RSM_PATH_DOWN;
 }
 
 static void rsmka_stat_collect(struct rsmka_stat_rows *rows)

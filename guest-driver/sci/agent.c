@@ -41,6 +41,9 @@ static const struct rsmka_controller_ops sci_agent_ops = {
 	.mapped = sci_import_mapped,
 	.path_state = sci_agent_path_state,
 	.send = sci_message_send,
+	.look = sci_message_look,
+	.look_begin = sci_message_look_begin,
+	.look_end = sci_message_look_end,
 };
 
 /* By devres: the peers go first, so that no event comes once the agent lets go. */

@@ -80,7 +80,7 @@ static int sci_reset(struct sci_device *sd)
 	    sci_read(sd, SCI_REG_ATT_ENTRIES) != SCI_ATT_ENTRIES ||
 	    window != sd->window_size || window < SCI_WINDOW_MIN || window > SCI_WINDOW_MAX ||
 	    window != (u64)sd->granule * SCI_ATT_ENTRIES || sd->granule % SCI_PAGE_SIZE ||
-	    sci_read(sd, SCI_REG_LINES) <= SCI_RING_LINE)
+	    !sci_read(sd, SCI_REG_LINES))
 		return dev_err_probe(&sd->pdev->dev, -ENODEV, "the adapter contradicts itself\n");
 	return 0;
 }

@@ -50,13 +50,17 @@ int rsm_intr_signal_post(void *memseg, uint_t flags)
 int rsm_intr_signal_wait(void *memseg, int timeout)
 {
 	struct rsm_segment *segment = memseg;
-	struct rsm_ioc_consume consume;
+	struct rsm_ioc_consume consume = { .flags = timeout ? RSM_CONSUME_LOOK : 0 };
 	struct rsm_deadline deadline;
 	struct pollfd event;
 	int ready, ret;
 
 	if (!segment)
 		return RSMERR_BAD_SEG_HNDL;
+	/* Mostly it is there, or comes while the agent looks for it: a fraction of a millisecond. */
+	ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
+	if (ret != RSMERR_TIMEOUT)
+		return rsmerr_of_call(ret);
 	event.fd = segment->fd;
 	event.events = POLLRDNORM;
 	rsm_deadline_set(&deadline, timeout);

@@ -190,7 +190,7 @@ struct rsm_ioc_connect {
  * they were before it.  If not, CHECK tells what happened to this import.
  */
 struct rsm_path_state {
-	__u32 link;		/* 2 = up */
+	__u32 link;		/* RSM_LINK_UP, or anything else */
 	__u32 incarnation;	/* of the exporting node */
 	__u32 changes;		/* of link and incarnation */
 	__u32 errors;		/* failed accesses to the node */
@@ -198,6 +198,8 @@ struct rsm_path_state {
 	__u32 lines;
 	__u32 revokes;		/* revocations of mapped pages of the node */
 };
+
+#define RSM_LINK_UP	2
 
 /*
  * CHECK: status is CONN_ABORTED if this connection has ended, whether or not
@@ -223,8 +225,10 @@ struct rsm_ioc_post {
  */
 struct rsm_ioc_consume {
 	__u32 status;
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* RSM_CONSUME_* */
 };
+
+#define RSM_CONSUME_LOOK	0x1	/* if there is none, look for it for a short time */
 
 /*
  * What everybody may see of a segment, as of a System V one with ipcs(1): no
@@ -280,20 +284,18 @@ struct rsm_ioc_segments {
 #define RSM_COUNT_MESSAGES_SENT		0
 #define RSM_COUNT_MESSAGES_RECEIVED	1
 #define RSM_COUNT_MESSAGES_DROPPED	2	/* received, and broke the rules */
-#define RSM_COUNT_MESSAGES_STALE	3	/* received, of a session that is over */
-#define RSM_COUNT_MESSAGES_FAILED	4	/* not sent: no path, no room, a signal */
-#define RSM_COUNT_CONNECTS_REPEATED	5	/* CONNECT sent again, there was no answer */
-#define RSM_COUNT_SESSIONS		6	/* the path became active */
-#define RSM_COUNT_CONNECTS_MADE		7	/* connections to segments of the node */
-#define RSM_COUNT_CONNECTS_FAILED	8	/* asked for, whatever the reason */
-#define RSM_COUNT_CONNECTS_GRANTED	9	/* connections of the node to segments here */
-#define RSM_COUNT_CONNECTS_REFUSED	10
-#define RSM_COUNT_DISCONNECTS		11	/* ended connections to the node, by force */
-#define RSM_COUNT_EVICTIONS		12	/* ended connections of the node, by unpublishing */
-#define RSM_COUNT_POSTS_SENT		13	/* events */
-#define RSM_COUNT_POSTS_FAILED		14
-#define RSM_COUNT_POSTS_RECEIVED	15	/* for a segment that the node may post to */
-#define RSM_COUNT_POSTS_DROPPED		16	/* for any other one */
+#define RSM_COUNT_MESSAGES_FAILED	3	/* not sent: no path, no room, a signal */
+#define RSM_COUNT_SESSIONS		4	/* the path became active */
+#define RSM_COUNT_CONNECTS_MADE		5	/* connections to segments of the node */
+#define RSM_COUNT_CONNECTS_FAILED	6	/* asked for, whatever the reason */
+#define RSM_COUNT_CONNECTS_GRANTED	7	/* connections of the node to segments here */
+#define RSM_COUNT_CONNECTS_REFUSED	8
+#define RSM_COUNT_DISCONNECTS		9	/* ended connections to the node, by force */
+#define RSM_COUNT_EVICTIONS		10	/* ended connections of the node, by unpublishing */
+#define RSM_COUNT_POSTS_SENT		11	/* events */
+#define RSM_COUNT_POSTS_FAILED		12
+#define RSM_COUNT_POSTS_RECEIVED	13	/* for a segment that the node may post to */
+#define RSM_COUNT_POSTS_DROPPED		14	/* for any other one */
 #define RSM_COUNTS			24	/* those without a name are 0 */
 
 /*
