@@ -69,18 +69,19 @@ struct rsmka_controller_ops {
 	struct module *owner;
 
 	/*
-	 * Make pages reachable.  The caller has pinned them and keeps them until
+	 * Make pages reachable, @pages and after them @last.  The caller has pinned them and
+	 * keeps them until
 	 * unpublish() or rebind() has returned.  @handle and @address are valid
 	 * on 0.  Waits for a peer only if @wait, otherwise -ENOSPC.
 	 */
 	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, bool wait,
+		       struct page *last, const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle);
 	/* Replace the access rights; mappings that exist keep theirs. */
 	int (*republish)(void *adapter, void *handle, const struct rsmka_access *access,
 			 bool wait);
 	/*
-	 * Put as many other pages in the place of those published.  Mappings
+	 * Put other pages in the place of those published, but for the last.  Mappings
 	 * of peers go over to them, page by page, without a gap.  On return no
 	 * peer reaches the old ones.  Waits as unpublish() does; never fails.
 	 */

@@ -96,6 +96,10 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 		return rsmka_published_post(export, arg->head.flags);
 	if (!share)
 		return RSMERR_BAD_SEG_HNDL;
+	if (arg->head.flags & RSM_POST_WAKE && !share->path) {
+		rsmka_events_wake(&share->exporter->events);
+		return RSM_SUCCESS;
+	}
 	if (share->path)
 		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
 	/* Whoever publishes the id now hears it, as on another node. */
@@ -146,7 +150,8 @@ static const struct rsmka_ioctl rsmka_ioctls[] = {
 	RSMKA_IOCTL(RSM_IOC_UNPUBLISH, 0, true, rsmka_ioctl_unpublish),
 	RSMKA_IOCTL(RSM_IOC_CONNECT, 0, true, rsmka_ioctl_connect),
 	RSMKA_IOCTL(RSM_IOC_CHECK, 0, true, rsmka_ioctl_check),
-	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE, true, rsmka_ioctl_post),
+	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE | RSM_POST_WAKE, true,
+		    rsmka_ioctl_post),
 	RSMKA_IOCTL(RSM_IOC_CONSUME, RSM_CONSUME_LOOK, true, rsmka_ioctl_consume),
 	RSMKA_IOCTL(RSM_IOC_REPUBLISH, 0, true, rsmka_ioctl_republish),
 	RSMKA_IOCTL(RSM_IOC_REBIND, 0, true, rsmka_ioctl_rebind),
@@ -217,7 +222,7 @@ static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
 	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
 		rsmka_look_for_event(seg);
 	poll_wait(file, &seg->events.wait, wait);
-	return READ_ONCE(seg->events.pending) ? EPOLLRDNORM : 0;
+	return rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
 }
 
 static int rsmka_mmap(struct file *file, struct vm_area_struct *vma)

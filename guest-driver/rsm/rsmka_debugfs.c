@@ -93,7 +93,7 @@ static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
 		   state == RSMKA_PUBLISHED ? READ_ONCE(export->key) : 0, export->length,
 		   pid_nr(export->creator), from_kuid(&init_user_ns, export->uid),
 		   from_kgid(&init_user_ns, export->gid), export->mode, export->acl.len,
-		   local, remote, READ_ONCE(seg->events.pending), kref_read(&seg->ref));
+		   local, remote, rsmka_events_pending(&seg->events), kref_read(&seg->ref));
 }
 
 static int exports_show(struct seq_file *s, void *unused)
@@ -116,7 +116,7 @@ static void rsmka_show_import(struct seq_file *s, struct rsmka_segment *seg)
 			   rsmka_share_states[share->state], share->node, share->key,
 			   share->grant.length, seg->mode, share->grant.mode, share->grant.uid,
 			   share->grant.gid, share->cookie, share->users,
-			   READ_ONCE(share->mappings), READ_ONCE(seg->events.pending));
+			   READ_ONCE(share->mappings), rsmka_events_pending(&seg->events));
 	mutex_unlock(&rsmka_shares_lock);
 }
 

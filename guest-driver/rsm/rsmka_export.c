@@ -36,6 +36,11 @@ static struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
 
 	if (!export)
 		return NULL;
+	export->event_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!export->event_page) {
+		kfree(export);
+		return NULL;
+	}
 	rsmka_hold_init(&export->lock);
 	spin_lock_init(&export->visitors_lock);
 	rsmka_looks_init(&export->looks);
@@ -57,6 +62,8 @@ void rsmka_export_free(struct rsmka_export *export)
 {
 	rsmka_controller_put(export->controller);
 	put_pid(export->creator);
+	/* Nobody posts any more: nobody finds the segment, and no node reaches the page. */
+	__free_page(export->event_page);
 	kfree_rcu(export, rcu);
 }
 
@@ -138,6 +145,7 @@ static int rsmka_export_create_claimed(struct rsmka_segment *seg,
 		rsmka_export_free(export);
 		return ret;
 	}
+	rsmka_events_share(&seg->events, page_address(export->event_page));
 	/* Pairs with rsmka_segment_export(). */
 	smp_store_release(&seg->export, export);
 	return RSM_SUCCESS;

@@ -33,6 +33,8 @@ static void rsmka_import_report(const struct rsmka_segment *seg, const struct rs
 	arg->segment = seg->number;
 	arg->length = share->grant.length;
 	arg->attributes = share->grant.big_endian ? RSM_CONNECT_BIG_ENDIAN : 0;
+	if (seg->mode & RSMKA_OWNER_WRITE)
+		arg->attributes |= RSM_CONNECT_EVENTS;
 	arg->path_offset = 0;
 	arg->path_changes = 0;
 	if (share->path) {
@@ -71,8 +73,8 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg,
 			return -EINTR;
 	}
 
-	rsmka_import_report(seg, share, arg);
 	seg->mode = rsmka_import_mode(arg->permission, offer);
+	rsmka_import_report(seg, share, arg);
 	/* Pairs with rsmka_segment_share(). */
 	smp_store_release(&seg->share, share);
 	return RSM_SUCCESS;

@@ -109,7 +109,7 @@ static bool rsmka_handle_reply(struct rsmka_path *path, const void *data, bool m
 static bool rsmka_handle_bell(struct rsmka_path *path, const void *data, bool may_sleep)
 {
 	const struct rsmka_msg_segment *msg = data;
-	u32 post_flags = le32_to_cpu(msg->flags) & RSM_POST_NO_ACCUMULATE;
+	u32 post_flags = le32_to_cpu(msg->flags) & (RSM_POST_NO_ACCUMULATE | RSM_POST_WAKE);
 	u64 cookie = le64_to_cpu(msg->cookie);
 	u32 key = le32_to_cpu(msg->header.key);
 	bool heard;

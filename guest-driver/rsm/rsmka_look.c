@@ -136,7 +136,7 @@ static bool rsmka_event_pending(const void *data)
 {
 	const struct rsmka_segment *seg = data;
 
-	return READ_ONCE(seg->events.pending);
+	return rsmka_events_pending(&seg->events);
 }
 
 /* For an event of a segment; whether there is one. */
@@ -148,8 +148,8 @@ bool rsmka_look_for_event(struct rsmka_segment *seg)
 	struct rsmka_controller *controller;
 
 	if (export) {
+		/* They write to its words. */
 		controller = export->controller;
-		bitmap_copy(nodes, export->importers, RSMKA_NODES);
 	} else if (share) {
 		controller = share->controller;
 		if (share->path)

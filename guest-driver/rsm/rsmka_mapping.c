@@ -24,6 +24,7 @@
 
 #define RSMKA_FS_MAGIC		0x52534d4b	/* RSMK */
 #define RSMKA_STATUS_PGOFF	(RSM_MMAP_STATUS >> PAGE_SHIFT)
+#define RSMKA_EVENTS_PGOFF	(RSM_MMAP_EVENTS >> PAGE_SHIFT)
 #define RSMKA_FAULT_AROUND	(16 * PAGE_SIZE)
 
 /* ---- an inode per segment descriptor ---- */
@@ -74,7 +75,9 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 {
 	struct rsmka_controller *controller = share->controller;
 	bool writes = READ_ONCE(share->writable);
+	unsigned long pages = share->grant.length >> PAGE_SHIFT;
 	void *handle, *old = share->handle;
+	bool events = writes;
 	phys_addr_t phys;
 	int ret;
 
@@ -84,14 +87,20 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	if (!rsmka_controller_enter(controller))
 		return -ENODEV;
 	ret = controller->ops->map(controller->adapter, share->node, share->session,
-				   &share->grant.address, share->grant.length >> PAGE_SHIFT,
-				   writes, &phys, &handle);
+				   &share->grant.address, pages + events, writes, &phys, &handle);
+	if (ret == -ENOSPC && events) {
+		/* The largest segments fill the window: events are posted by messages. */
+		events = false;
+		ret = controller->ops->map(controller->adapter, share->node, share->session,
+					   &share->grant.address, pages, writes, &phys, &handle);
+	}
 	if (ret) {
 		rsmka_controller_exit(controller);
 		return ret;
 	}
 	down_write(&share->lock);
 	share->phys = phys;
+	share->handle_events = events;
 	up_write(&share->lock);
 	share->handle = handle;
 	share->handle_writes = writes;
@@ -128,8 +137,8 @@ static bool rsmka_share_connected(struct rsmka_share *share)
 	return connected;
 }
 
-/* For one more VMA of an import with @mode.  Errors are those of mmap(2). */
-static int rsmka_share_map(struct rsmka_share *share, u32 mode)
+/* For one more VMA, counted in @mappings, of an import with @mode.  Errors are those of mmap(2). */
+static int rsmka_share_map(struct rsmka_share *share, u32 mode, unsigned long *mappings)
 {
 	int ret = 0;
 
@@ -148,7 +157,7 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode)
 	if (!ret && !rsmka_share_connected(share))
 		ret = -ENODEV;
 	if (!ret)
-		share->mappings++;
+		(*mappings)++;
 	mutex_unlock(&share->map_mutex);
 
 	switch (ret) {
@@ -226,14 +235,21 @@ static void rsmka_segment_open_vma(struct vm_area_struct *vma)
 	mutex_unlock(&share->map_mutex);
 }
 
+/* For one VMA less. */
+static void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings)
+{
+	mutex_lock(&share->map_mutex);
+	(*mappings)--;
+	if (!share->mappings && !share->event_mappings)
+		rsmka_share_unmap_locked(share);
+	mutex_unlock(&share->map_mutex);
+}
+
 static void rsmka_segment_close_vma(struct vm_area_struct *vma)
 {
 	struct rsmka_share *share = vma->vm_private_data;
 
-	mutex_lock(&share->map_mutex);
-	if (--share->mappings == 0)
-		rsmka_share_unmap_locked(share);
-	mutex_unlock(&share->map_mutex);
+	rsmka_share_unmap(share, &share->mappings);
 }
 
 static const struct vm_operations_struct rsmka_segment_vm_ops = {
@@ -259,11 +275,79 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 	if (vma->vm_flags & (never >> 4))
 		return -EACCES;
 
-	ret = rsmka_share_map(share, seg->mode);
+	ret = rsmka_share_map(share, seg->mode, &share->mappings);
 	if (ret)
 		return ret;
 	vma->vm_ops = &rsmka_segment_vm_ops;
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, never);
+	return 0;
+}
+
+/* ---- the events of the exporter ---- */
+
+static vm_fault_t rsmka_events_fault(struct vm_fault *vmf)
+{
+	struct rsmka_share *share = vmf->vma->vm_private_data;
+	struct page *page = share->trash;
+	unsigned long pfn;
+	vm_fault_t ret;
+
+	down_read(&share->lock);
+	if (share->state == RSMKA_CONNECTED && !share->path)
+		page = share->exporter->export->event_page;
+	pfn = page_to_pfn(page);
+	if (share->state == RSMKA_CONNECTED && share->path)
+		pfn = PHYS_PFN(share->phys) + (share->grant.length >> PAGE_SHIFT);
+	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
+	up_read(&share->lock);
+	return ret;
+}
+
+static void rsmka_events_open_vma(struct vm_area_struct *vma)
+{
+	struct rsmka_share *share = vma->vm_private_data;
+
+	mutex_lock(&share->map_mutex);
+	share->event_mappings++;
+	mutex_unlock(&share->map_mutex);
+}
+
+static void rsmka_events_close_vma(struct vm_area_struct *vma)
+{
+	struct rsmka_share *share = vma->vm_private_data;
+
+	rsmka_share_unmap(share, &share->event_mappings);
+}
+
+static const struct vm_operations_struct rsmka_events_vm_ops = {
+	.open = rsmka_events_open_vma,
+	.close = rsmka_events_close_vma,
+	.fault = rsmka_events_fault,
+};
+
+/* They are part of what is mapped of the segment. */
+static int rsmka_mmap_events(struct rsmka_segment *seg, struct rsmka_share *share,
+			     struct vm_area_struct *vma)
+{
+	bool there;
+	int ret;
+
+	if (vma->vm_pgoff != RSMKA_EVENTS_PGOFF || vma_pages(vma) != 1)
+		return -ENXIO;
+	if (vma->vm_flags & VM_EXEC || !(seg->mode & RSMKA_OWNER_WRITE))
+		return -EACCES;
+	ret = rsmka_share_map(share, seg->mode, &share->event_mappings);
+	if (ret)
+		return ret;
+	down_read(&share->lock);
+	there = !share->path || share->handle_events;
+	up_read(&share->lock);
+	if (!there) {
+		rsmka_share_unmap(share, &share->event_mappings);
+		return -ENXIO;
+	}
+	vma->vm_ops = &rsmka_events_vm_ops;
+	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYEXEC);
 	return 0;
 }
 
@@ -311,6 +395,8 @@ int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma)
 	if (!rsmka_share_connected(share))
 		return -ENODEV;
 	vma->vm_private_data = share;
+	if (vma->vm_pgoff >= RSMKA_EVENTS_PGOFF)
+		return rsmka_mmap_events(seg, share, vma);
 	if (vma->vm_pgoff >= RSMKA_STATUS_PGOFF)
 		return rsmka_mmap_status(share, vma);
 	return rsmka_mmap_segment(seg, share, vma);

@@ -208,7 +208,6 @@ void rsmka_published_shut(struct rsmka_export *export)
 	xa_store(&rsmka_published, export->key, NULL, GFP_KERNEL);
 	spin_lock(&export->visitors_lock);
 	WRITE_ONCE(export->open, false);
-	bitmap_zero(export->importers, RSMKA_NODES);
 	list_splice_init(&export->tokens, &tokens);
 	spin_unlock(&export->visitors_lock);
 
@@ -295,7 +294,6 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 		if (!token) {
 			swap(token, fresh);
 			token->node = path->node;
-			__set_bit(path->node, export->importers);
 			list_add(&token->list, &export->tokens);
 		}
 		token->cookie = cookie;
@@ -321,12 +319,10 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 	spin_lock(&export->visitors_lock);
 	token = export->controller == path->controller ?
 		rsmka_token_find(export, path->node) : NULL;
-	if (token && token->cookie == cookie) {
+	if (token && token->cookie == cookie)
 		list_del(&token->list);
-		__clear_bit(path->node, export->importers);
-	} else {
+	else
 		token = NULL;
-	}
 	spin_unlock(&export->visitors_lock);
 	kfree(token);
 	rsmka_segment_put(seg);
@@ -349,7 +345,6 @@ void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 		token = rsmka_token_find(export, node);
 		if (token)
 			list_del(&token->list);
-		__clear_bit(node, export->importers);
 		spin_unlock(&export->visitors_lock);
 		kfree(token);
 	}
@@ -456,7 +451,9 @@ bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
 			heard = heard && export->controller == path->controller &&
 				test_bit(path->node, export->posters);
 	}
-	if (heard)
+	if (heard && post_flags & RSM_POST_WAKE)
+		rsmka_events_wake(&seg->events);
+	else if (heard)
 		rsmka_events_add(&seg->events, post_flags);
 	rcu_read_unlock();
 	return heard;

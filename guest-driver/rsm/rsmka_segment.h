@@ -76,17 +76,32 @@ struct rsmka_look_time {
 	u64 failed;		/* when it was looked for in vain; 0: it has come since */
 };
 
+/*
+ * Events are counted in words that, if the segment is an export, programs and kernels of
+ * other nodes write to as well: whatever they write, it is only the number of its events.
+ */
 struct rsmka_events {
 	struct rsmka_look_time look_time;
-	wait_queue_head_t wait;	/* its lock guards the rest; taken in interrupts */
-	u32 pending;		/* saturates */
-	u64 received;		/* ever */
-	u64 dropped;		/* of them, never pending */
+	wait_queue_head_t wait;	/* its lock guards `taken`, `dropped`; taken in interrupts */
+	struct rsm_event_words *words;	/* set once, by store-release */
+	struct rsm_event_words own;	/* while nobody else writes to them */
+	u64 taken;		/* ever */
+	u64 dropped;		/* posted, never pending */
 };
+
+static inline u32 rsmka_events_pending(const struct rsmka_events *events)
+{
+	const struct rsm_event_words *words = smp_load_acquire(&events->words);
+
+	return READ_ONCE(words->posted) - (u32)READ_ONCE(events->taken);
+}
 
 void rsmka_look_init(struct rsmka_look_time *time);
 void rsmka_look_came(struct rsmka_look_time *time);
 void rsmka_events_init(struct rsmka_events *events);
+void rsmka_events_share(struct rsmka_events *events, struct rsm_event_words *words);
+bool rsmka_events_sleep(struct rsmka_events *events);
+void rsmka_events_wake(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
 bool rsmka_events_take(struct rsmka_events *events);
 
@@ -249,6 +264,7 @@ struct rsmka_export {
 	u64 length;
 	u32 flags;			/* RSM_EXPORT_* */
 	struct rsmka_looks looks;
+	struct page *event_page;	/* struct rsm_event_words */
 
 	struct rsmka_hold lock;		/* state, key, handle, binding */
 	enum rsmka_export_state state;
@@ -263,7 +279,6 @@ struct rsmka_export {
 	struct rsmka_acl acl;
 	struct rsmka_address address;
 	struct list_head tokens;	/* one per importing node */
-	DECLARE_BITMAP(importers, RSMKA_NODES);	/* of the tokens; read without the lock */
 	/* Nodes whose events it hears while it is open; read without the lock. */
 	DECLARE_BITMAP(posters, RSMKA_NODES);
 	struct rcu_head rcu;
@@ -365,7 +380,9 @@ struct rsmka_share {
 	void *handle;			/* of the adapter: the whole segment is mapped */
 	bool handle_writes;
 	phys_addr_t phys;		/* changed under lock as well */
+	bool handle_events;		/* the page after the last is that of the events */
 	unsigned long mappings;		/* VMAs of the segment */
+	unsigned long event_mappings;	/* of its events */
 	struct work_struct reap;	/* unmaps after the end */
 };
 

@@ -126,7 +126,7 @@ unlock:
 }
 
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, bool wait,
+		       struct page *last, const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle)
 {
 	struct sci_device *sd = adapter;
@@ -140,7 +140,7 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 	export = kzalloc(sizeof(*export), GFP_KERNEL);
 	if (!export)
 		return -ENOMEM;
-	export->count = nr_pages;
+	export->count = nr_pages + 1;
 
 	ret = sci_access_get(sd, access, wait);
 	if (ret < 0)
@@ -153,6 +153,8 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 	for (i = 0; i < nr_pages; i++)
 		sci_inbound_set(&sd->inbound, export->first + i, page_to_phys(pages[i]), key,
 				export->row);
+	sci_inbound_set(&sd->inbound, export->first + nr_pages, page_to_phys(last), key,
+			export->row);
 	address->offset = (u64)export->first * SCI_PAGE_SIZE;
 	address->key = key;
 	*handle = export;
@@ -195,13 +197,13 @@ void sci_export_rebind(void *adapter, void *handle, struct page **pages)
 	unsigned long i;
 	u64 page;
 
-	for (i = 0; i < export->count; i++) {
+	for (i = 0; i < export->count - 1; i++) {
 		page = page_to_phys(pages[i]) | SCI_INBOUND_READ | SCI_INBOUND_WRITE;
 		WRITE_ONCE(sci_inbound_entry(&sd->inbound, export->first + i)->page,
 			   cpu_to_le64(page));
 	}
 	/* Peers translate anew what they have mapped. */
-	sci_inval_range(sd, export->first, export->count);
+	sci_inval_range(sd, export->first, export->count - 1);
 }
 
 void sci_export_unpublish(void *adapter, void *handle)

@@ -228,7 +228,7 @@ int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned lon
 void sci_inbound_set(struct sci_inbound *in, unsigned long page, phys_addr_t phys, u32 key,
 		     u16 row);
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, bool wait,
+		       struct page *last, const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle);
 int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access,
 			 bool wait);

@@ -70,6 +70,7 @@ static int import_open(rsm_memseg_import_handle_t import, struct rsm_ioc_connect
 		return rsmerr_of_call(ret);
 
 	import->length = connect->length;
+	import->posts = connect->attributes & RSM_CONNECT_EVENTS;
 	import->swap = !!(connect->attributes & RSM_CONNECT_BIG_ENDIAN) != BIG_ENDIAN_HERE;
 	import->generation = (__u16)connect->generation;
 	import->generation_word = rsm_device_generation(connect->segment);
@@ -88,6 +89,8 @@ static void import_free(rsm_memseg_import_handle_t import)
 		import->spans = span->next;
 		free(span);
 	}
+	if (import->events)
+		munmap(import->events, rsm_page_size());
 	if (import->status_page)
 		munmap(import->status_page, rsm_page_size());
 	if (import->segment.fd >= 0)

@@ -76,6 +76,10 @@ struct __rsm_memseg_import_handle {
 	__u16 generation;	/* the word's value while the connection stands */
 	void *status_page;
 	const struct rsm_path_state *path;	/* NULL: the exporter is on this machine */
+	bool posts;			/* the events of the exporter can be mapped */
+
+	/* NULL: not asked for yet, or not there.  Atomic, set once; see signal.c. */
+	struct rsm_event_words *events;
 
 	/*
 	 * Values of the path state with which the agent said that the

@@ -34,6 +34,7 @@
 
 /* mmap offsets.  Below RSM_MMAP_STATUS: byte offset in an import segment. */
 #define RSM_MMAP_STATUS		(1ULL << 60)	/* import descriptor: its path state, read-only */
+#define RSM_MMAP_EVENTS		(3ULL << 59)	/* import descriptor: struct rsm_event_words */
 #define RSM_MMAP_GENERATION	0		/* control descriptor: generation area, read-only */
 
 /*
@@ -182,6 +183,7 @@ struct rsm_ioc_connect {
 };
 
 #define RSM_CONNECT_PATH	0x1	/* remote: RSM_MMAP_STATUS can be mapped */
+#define RSM_CONNECT_EVENTS	0x4	/* RSM_MMAP_EVENTS may be mapped, to read and write */
 #define RSM_CONNECT_BIG_ENDIAN	0x2	/* byte order of the exporter */
 
 /*
@@ -211,6 +213,20 @@ struct rsm_ioc_check {
 	__u32 flags;		/* 0 */
 };
 
+/*
+ * The events of an export, in the memory of the exporting node and in its byte order.  Who
+ * imports the segment for writing may post without asking anybody: add 1 to `posted` by an
+ * atomic operation, which is a full barrier; then, if `sleeps` is not 0, POST with
+ * RSM_POST_WAKE.  Unconsumed events are posted - taken.  An importer that writes anything
+ * else harms those that use the same segment.
+ */
+struct rsm_event_words {
+	__u32 posted;		/* events, ever */
+	__u32 taken;		/* of them, consumed: for others to read */
+	__u32 reserved[14];
+	__u32 sleeps;		/* somebody waits who does not look */
+};
+
 /* POST: one event to the exporter or to all importers.  (4.18) */
 struct rsm_ioc_post {
 	__u32 status;
@@ -218,6 +234,7 @@ struct rsm_ioc_post {
 };
 
 #define RSM_POST_NO_ACCUMULATE	0x1	/* drop it where one is pending */
+#define RSM_POST_WAKE		0x2	/* import: no event, the exporter's is posted already */
 
 /*
  * CONSUME: take one pending event of this descriptor; status TIMEOUT if there
