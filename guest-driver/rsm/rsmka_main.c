@@ -25,7 +25,7 @@ MODULE_PARM_DESC(enable_dynamic_reconfiguration,
 
 module_param_named(busy_poll, rsmka_busy_poll, uint, 0644);
 MODULE_PARM_DESC(busy_poll,
-		 "Microseconds to look for a message before sleeping, at most (0..1000, 0 = never)");
+		 "Microseconds to look for an event before sleeping, at most 1000 (0: never)");
 
 /*
  * Runs outboxes of paths, which wait for peers.  Nothing

@@ -129,8 +129,8 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
 		return RSM_SUCCESS;
 	ret = controller->ops->publish(controller->adapter, pinned->pages, pinned->nr_pages,
-				       export->event_page, access, rsmka_export_waits(export), address,
-				       &export->handle);
+				       export->event_page, access, rsmka_export_waits(export),
+				       address, &export->handle);
 	if (ret)
 		export->handle = NULL;
 	return rsmka_publish_status(ret);

@@ -111,7 +111,7 @@ struct sci_tx {
 
 /* The ring into which a peer writes. */
 struct sci_rx {
-	spinlock_t lock;	/* guards all below, and the order of messages; taken in interrupts */
+	spinlock_t lock;	/* in interrupts; guards all below, and the order of messages */
 	struct sci_ring *ring;	/* once provided, constant until teardown */
 	bool up;		/* messages go to the agent */
 	bool deferred;		/* only the work may take the next one */

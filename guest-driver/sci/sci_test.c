@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of the allocators: granules, SCI offsets and leaves, access rows;
- * and of imports.  No adapter is needed.  Part of sci.ko if the kernel has KUnit.
+ * of imports and of rings.  No adapter is needed.  Part of sci.ko if the kernel has KUnit.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -12,6 +12,8 @@
 
 #define TEST_PAGES	(4 * SCI_LEAF_ENTRIES)
 #define TEST_NODE	7
+#define TEST_INCARNATION	99
+#define TEST_SESSION	0x5e55
 #define TEST_GRANULE	(16 * SCI_PAGE_SIZE)
 
 static int sci_test_init(struct kunit *test)
@@ -102,6 +104,25 @@ static void sci_test_adapter(struct kunit *test)
 	sd->granule = TEST_GRANULE;
 }
 
+/* A peer, as after its hello; both rings are memory of the test. */
+static struct sci_peer *sci_test_peer(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer = kunit_kzalloc(test, sizeof(*peer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	peer->sd = sd;
+	peer->node = TEST_NODE;
+	peer->incarnation = TEST_INCARNATION;
+	spin_lock_init(&peer->tx.lock);
+	spin_lock_init(&peer->rx.lock);
+	init_waitqueue_head(&peer->tx.wait);
+	INIT_WORK(&peer->rx.work, sci_message_work);
+	peer->tx.session = TEST_SESSION;
+	sd->peers[TEST_NODE] = peer;
+	return peer;
+}
+
 static void sci_test_att_state(struct sci_device *sd, u32 entry, u32 state)
 {
 	sd->att.entry[entry].status = cpu_to_le32(SCI_PUT(SCI_ATT_STATE, state));
@@ -117,12 +138,13 @@ static void import_fills_its_entries_and_commits_them(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	sd->window_phys = 0x100000000;
 	at = &sd->att.entry[first];
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
 	sci_test_att_state(sd, first + 1, SCI_ATT_ST_MAPPED);
-	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 20, false, &phys,
-					     &import), 0);
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 20, false,
+					     &phys, &import), 0);
 	KUNIT_EXPECT_EQ(test, phys, sd->window_phys + (u64)first * TEST_GRANULE);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(at[0].address),
 			SCI_PUT(SCI_ATT_NODE, (u64)TEST_NODE) | 0x123000 | SCI_ATT_VALID |
@@ -150,9 +172,10 @@ static void import_that_the_adapter_denies_leaves_nothing(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
 	sci_test_att_state(sd, first + 1, SCI_ATT_ST_DENIED);
-	KUNIT_EXPECT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 20, true, &phys,
+	KUNIT_EXPECT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 20, true, &phys,
 					     &import), -EACCES);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->att.entry[first].address), 0);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_ATT_COMMIT), first << 16 | 2);
@@ -169,9 +192,10 @@ static void import_is_lost_when_its_own_entry_says_so(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
-	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 1, true, &phys,
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 1, true, &phys,
 					     &import), 0);
 	KUNIT_EXPECT_TRUE(test, sci_import_mapped(sd, import));
 	/* Another import of the node was hit. */
@@ -184,21 +208,131 @@ static void import_is_lost_when_its_own_entry_says_so(struct kunit *test)
 	sci_import_unmap(sd, import);
 }
 
+static void sci_test_rings(struct kunit *test, struct sci_peer *peer)
+{
+	peer->tx.ring = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	peer->rx.ring = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, peer->tx.ring);
+	KUNIT_ASSERT_NOT_NULL(test, peer->rx.ring);
+	peer->hello = 5;
+	peer->peer_hello = 6;
+	peer->rx.ring->writer = cpu_to_le32(TEST_INCARNATION);
+	peer->rx.ring->hello = cpu_to_le64(SCI_PUT(SCI_HELLO_OWN, 6ull) |
+					   SCI_PUT(SCI_HELLO_PEER, 5ull));
+	sci_message_start(peer);
+}
+
 static void a_line_is_rung_only_if_it_is_open(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
 	struct sci_peer_slot *slot;
-	u32 ring = SCI_PUT(SCI_DOORBELL_NODE, TEST_NODE) |
-		   SCI_PUT(SCI_DOORBELL_LINE, SCI_RING_LINE);
+	struct sci_peer *peer;
+	u32 line = 3;
+	u32 ring = SCI_PUT(SCI_DOORBELL_NODE, TEST_NODE) | SCI_PUT(SCI_DOORBELL_LINE, line);
 
 	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	peer->tx.line = line;
 	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
-	slot->open[0] = cpu_to_le32(~BIT(SCI_RING_LINE));
-	sci_ring_doorbell(sd, TEST_NODE);
+	KUNIT_EXPECT_FALSE(test, sci_ring_allowed(sd, TEST_NODE));
+	slot->open[0] = cpu_to_le32(~BIT(line));
+	sci_ring_doorbell(peer);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), 0);
-	slot->open[0] = cpu_to_le32(BIT(SCI_RING_LINE));
-	sci_ring_doorbell(sd, TEST_NODE);
+	slot->open[0] = cpu_to_le32(BIT(line));
+	sci_ring_doorbell(peer);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), ring);
+	KUNIT_EXPECT_TRUE(test, sci_ring_allowed(sd, TEST_NODE));
+}
+
+static int sci_test_send(struct sci_device *sd)
+{
+	u64 message = 0x1234567890abcdef;
+
+	return sci_message_send(sd, TEST_NODE, TEST_SESSION, &message, sizeof(message),
+				RSMKA_NO_WAIT);
+}
+
+static void a_sleeping_peer_is_rung_once(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+	int i;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	/* It sleeps as long as it has taken nothing. */
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.rung, 1);
+	KUNIT_EXPECT_EQ(test, peer->tx.unrung, 2);
+	/* It has taken them and sleeps again. */
+	peer->tx.ring->consumer = cpu_to_le32(3);
+	peer->tx.ring->bell = cpu_to_le32(3);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.rung, 2);
+	/* It looks. */
+	peer->tx.ring->bell = cpu_to_le32(3 - 1);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.rung, 2);
+}
+
+static void a_full_ring_says_where_it_waits(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+	int i;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	for (i = 0; i < SCI_RING_SLOTS; i++)
+		KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(peer->tx.ring->wake), 0);
+	peer->tx.ring->consumer = cpu_to_le32(1);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(peer->tx.ring->wake), 1);
+}
+
+static void messages_of_another_session_are_not_put(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	sci_ring_up(peer, TEST_SESSION + 1);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -ESTALE);
+	sci_ring_down(peer);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EHOSTUNREACH);
+	KUNIT_EXPECT_EQ(test, peer->tx.producer, 0);
+	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, TEST_SESSION), 0);
+	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, 0), 0);
+}
+
+static void who_looks_is_not_rung(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+	struct sci_ring *ring;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	ring = peer->rx.ring;
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), 0);
+	sci_message_look_begin(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), U32_MAX);
+	sci_message_look_begin(sd, TEST_NODE);
+	sci_message_look_end(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), U32_MAX);
+	KUNIT_EXPECT_FALSE(test, sci_message_look(sd, TEST_NODE));
+	sci_message_look_end(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), 0);
+	sci_message_stop(peer);
 }
 
 static void exports_leave_the_ring_pages_alone(struct kunit *test)
@@ -342,6 +476,10 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(import_that_the_adapter_denies_leaves_nothing),
 	KUNIT_CASE(import_is_lost_when_its_own_entry_says_so),
 	KUNIT_CASE(a_line_is_rung_only_if_it_is_open),
+	KUNIT_CASE(a_sleeping_peer_is_rung_once),
+	KUNIT_CASE(a_full_ring_says_where_it_waits),
+	KUNIT_CASE(messages_of_another_session_are_not_put),
+	KUNIT_CASE(who_looks_is_not_rung),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),
 	KUNIT_CASE(leaves_cover_the_run_and_stay),
 	KUNIT_CASE(equal_access_rows_are_shared),
