@@ -117,6 +117,7 @@ static unsigned int sci_message_drain(struct sci_peer *peer)
 {
 	struct sci_rx *rx = &peer->rx;
 	unsigned int taken, all = 0;
+	bool more = false;
 
 	lockdep_assert_held(&rx->lock);
 	if (!rx->up)
@@ -130,7 +131,11 @@ static unsigned int sci_message_drain(struct sci_peer *peer)
 			queue_work(system_unbound_wq, &rx->work);
 			break;
 		}
-	} while (sci_message_sleep(peer));
+		/* What is there does not belong to the session: the peer's work has been told. */
+		if (more && !taken)
+			break;
+		more = sci_message_sleep(peer);
+	} while (more);
 	return all;
 }
 

@@ -222,6 +222,10 @@ static void sci_test_rings(struct kunit *test, struct sci_peer *peer)
 	sci_message_start(peer);
 }
 
+static void sci_test_no_work(struct work_struct *work)
+{
+}
+
 static void a_line_is_rung_only_if_it_is_open(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
@@ -311,6 +315,28 @@ static void messages_of_another_session_are_not_put(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, peer->tx.producer, 0);
 	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, TEST_SESSION), 0);
 	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, 0), 0);
+}
+
+static void what_is_not_of_the_session_is_left(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+
+	sci_test_adapter(test);
+	sd->wq = alloc_ordered_workqueue("%s", 0, "sci-test");
+	KUNIT_ASSERT_NOT_NULL(test, sd->wq);
+	INIT_WORK(&sd->peer_work, sci_test_no_work);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	peer->rx.ring->hello = cpu_to_le64(SCI_PUT(SCI_HELLO_OWN, 6ull) |
+					   SCI_PUT(SCI_HELLO_PEER, 4ull));
+	peer->rx.ring->producer = cpu_to_le32(1);
+	sci_message_bell(peer);
+	KUNIT_EXPECT_EQ(test, peer->rx.consumer, 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(TEST_NODE, sd->attention));
+	KUNIT_EXPECT_NULL(test, peer->rx.violation);
+	sci_message_stop(peer);
+	destroy_workqueue(sd->wq);
 }
 
 static void who_looks_is_not_rung(struct kunit *test)
@@ -479,6 +505,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(a_sleeping_peer_is_rung_once),
 	KUNIT_CASE(a_full_ring_says_where_it_waits),
 	KUNIT_CASE(messages_of_another_session_are_not_put),
+	KUNIT_CASE(what_is_not_of_the_session_is_left),
 	KUNIT_CASE(who_looks_is_not_rung),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),
 	KUNIT_CASE(leaves_cover_the_run_and_stay),
