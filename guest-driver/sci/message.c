@@ -139,6 +139,18 @@ static unsigned int sci_message_drain(struct sci_peer *peer)
 	return all;
 }
 
+/*
+ * Whether the peer says that it took what was never sent.  A guess, for the lock of the
+ * sending side is not held: the work makes sure.
+ */
+static bool sci_message_overtaken(struct sci_peer *peer)
+{
+	struct sci_ring *ring = READ_ONCE(peer->tx.ring);
+	u32 producer = READ_ONCE(peer->tx.producer);
+
+	return ring && producer - le32_to_cpu(READ_ONCE(ring->consumer)) > SCI_RING_SLOTS;
+}
+
 /* After a doorbell, in an interrupt or wherever. */
 void sci_message_bell(struct sci_peer *peer)
 {
@@ -147,8 +159,8 @@ void sci_message_bell(struct sci_peer *peer)
 
 	spin_lock_irqsave(&rx->lock, flags);
 	sci_message_drain(peer);
-	/* A hello, or the end of a session. */
-	if (!rx->up || sci_ring_heard(peer) != peer->expected)
+	/* A hello, the end of a session, or nonsense. */
+	if (!rx->up || sci_ring_heard(peer) != peer->expected || sci_message_overtaken(peer))
 		sci_peer_attend(peer);
 	spin_unlock_irqrestore(&rx->lock, flags);
 	/* There may be room in the peer's ring.  Partner: prepare_to_wait() of the sender. */
