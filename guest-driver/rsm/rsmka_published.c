@@ -392,42 +392,69 @@ void rsmka_published_detach(struct rsmka_share *share)
 
 /* ---- events ---- */
 
+/* Importing nodes to which one event goes; most segments have few. */
+#define RSMKA_BELLS_FEW		8
+
 struct rsmka_bell {
 	u32 node;
 	u64 cookie;
 };
 
-/* One event to every import.  Nodes that cannot be reached do not get it. */
-u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
+static void rsmka_published_post_local(struct rsmka_export *export, u32 post_flags)
 {
-	struct rsmka_bell *bells;
-	struct rsmka_token *token;
 	struct rsmka_share *share;
 	struct rsmka_segment *seg;
-	unsigned int i, count = 0;
-	u32 key;
 
-	bells = kmalloc_array(RSMKA_NODES, sizeof(*bells), GFP_KERNEL);
-	if (!bells)
-		return RSMERR_INSUFFICIENT_MEM;
 	mutex_lock(&rsmka_shares_lock);
 	spin_lock(&export->visitors_lock);
-	key = export->key;
 	list_for_each_entry(share, &export->local, local) {
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_SENT);
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_RECEIVED);
 		list_for_each_entry(seg, &share->imports, sharers)
 			rsmka_events_add(&seg->events, post_flags);
 	}
-	list_for_each_entry(token, &export->tokens, list)
-		bells[count++] = (struct rsmka_bell){ token->node, token->cookie };
 	spin_unlock(&export->visitors_lock);
 	mutex_unlock(&rsmka_shares_lock);
+}
 
+/* As many of the importing nodes as there is room for; how many there are. */
+static unsigned int rsmka_published_bells(struct rsmka_export *export, struct rsmka_bell *bells,
+					  unsigned int room, u32 *key)
+{
+	struct rsmka_token *token;
+	unsigned int count = 0;
+
+	spin_lock(&export->visitors_lock);
+	*key = export->key;
+	list_for_each_entry(token, &export->tokens, list)
+		if (count++ < room)
+			bells[count - 1] = (struct rsmka_bell){ token->node, token->cookie };
+	spin_unlock(&export->visitors_lock);
+	return count;
+}
+
+/* One event to every import.  Nodes that cannot be reached do not get it. */
+u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
+{
+	struct rsmka_bell few[RSMKA_BELLS_FEW], *bells = few, *many = NULL;
+	unsigned int i, count;
+	u32 key;
+
+	count = rsmka_published_bells(export, few, RSMKA_BELLS_FEW, &key);
+	if (count > RSMKA_BELLS_FEW) {
+		many = kmalloc_array(RSMKA_NODES, sizeof(*many), GFP_KERNEL);
+		if (!many)
+			return RSMERR_INSUFFICIENT_MEM;
+		bells = many;
+		count = rsmka_published_bells(export, many, RSMKA_NODES, &key);
+	}
+	/* Looked at without a lock: who comes or goes meanwhile may miss the event. */
+	if (!list_empty_careful(&export->local))
+		rsmka_published_post_local(export, post_flags);
 	for (i = 0; i < count; i++)
 		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), key,
 			       bells[i].cookie, post_flags);
-	kfree(bells);
+	kfree(many);
 	return RSM_SUCCESS;
 }
 
