@@ -90,12 +90,21 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 	struct rsmka_export *export = rsmka_segment_export(seg);
 	struct rsmka_share *share = rsmka_segment_share(seg);
 	struct rsmka_counters *counters;
-	bool heard;
+	bool heard, may;
+	int ret;
 
 	if (export)
 		return rsmka_published_post(export, arg->head.flags);
 	if (!share)
 		return RSMERR_BAD_SEG_HNDL;
+	ret = rsmka_import_may_post(share, &may);
+	if (ret)
+		return ret;
+	if (!may) {
+		/* As what nobody hears: to say more would say what is published. */
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
+		return RSM_SUCCESS;
+	}
 	if (share->path)
 		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
 	/* Whoever publishes the id now hears it, as on another node. */

@@ -118,7 +118,7 @@ void rsmka_share_unmap_locked(struct rsmka_share *share)
 	rsmka_controller_exit(controller);
 }
 
-static bool rsmka_share_connected(struct rsmka_share *share)
+bool rsmka_share_is_connected(struct rsmka_share *share)
 {
 	bool connected;
 
@@ -134,7 +134,7 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode)
 	int ret = 0;
 
 	mutex_lock(&share->map_mutex);
-	if (!rsmka_share_connected(share)) {
+	if (!rsmka_share_is_connected(share)) {
 		/* Its reaper may have been here already: nobody would unmap. */
 		ret = -ENODEV;
 	} else if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE))) {
@@ -145,7 +145,7 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode)
 		ret = rsmka_share_map_locked(share, mode & RSMKA_OWNER_WRITE);
 	}
 	/* If it has ended since, its reaper waits for the mutex, then unmaps. */
-	if (!ret && !rsmka_share_connected(share))
+	if (!ret && !rsmka_share_is_connected(share))
 		ret = -ENODEV;
 	if (!ret)
 		share->mappings++;
@@ -172,9 +172,9 @@ bool rsmka_share_intact(struct rsmka_share *share)
 	bool intact = false;
 
 	if (!share->path)
-		return rsmka_share_connected(share);
+		return rsmka_share_is_connected(share);
 	mutex_lock(&share->map_mutex);
-	if (rsmka_share_connected(share) && rsmka_controller_enter(controller)) {
+	if (rsmka_share_is_connected(share) && rsmka_controller_enter(controller)) {
 		if (share->handle)
 			intact = controller->ops->mapped(controller->adapter, share->handle);
 		else
@@ -308,7 +308,7 @@ int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (!share)
 		return READ_ONCE(seg->role) == RSMKA_IMPORTER ? -ENODEV : -EINVAL;
-	if (!rsmka_share_connected(share))
+	if (!rsmka_share_is_connected(share))
 		return -ENODEV;
 	vma->vm_private_data = share;
 	if (vma->vm_pgoff >= RSMKA_STATUS_PGOFF)

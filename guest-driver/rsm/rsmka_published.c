@@ -427,7 +427,6 @@ bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
 	struct rsmka_segment *seg = rsmka_published_find(key);
 	struct rsmka_export *export;
 	bool heard;
-	u32 mode;
 
 	if (!seg)
 		return false;
@@ -436,7 +435,7 @@ bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
 	heard = export->open;
 	if (heard && path)
 		heard = export->controller == path->controller &&
-			rsmka_acl_lookup(&export->acl, export->mode, path->node, &mode);
+			rsmka_acl_grants(&export->acl, export->mode, path->node);
 	spin_unlock(&export->visitors_lock);
 	if (heard)
 		rsmka_events_add(&seg->events, post_flags);

@@ -153,6 +153,7 @@ struct rsmka_grant {
 };
 
 bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, u32 *mode);
+bool rsmka_acl_grants(const struct rsmka_acl *acl, u32 creation_mode, u32 node);
 void rsmka_row_add(struct rsmka_access *access, u32 node, u32 mode);
 bool rsmka_acl_admits_others(const struct rsmka_acl *acl, u32 local_node);
 void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
@@ -373,9 +374,11 @@ bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_fl
 
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg);
 int rsmka_import_check(struct rsmka_segment *seg);
+int rsmka_import_may_post(struct rsmka_share *share, bool *may);
 int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma);
 
 void rsmka_share_unmap_locked(struct rsmka_share *share);
+bool rsmka_share_is_connected(struct rsmka_share *share);
 bool rsmka_share_intact(struct rsmka_share *share);
 
 struct inode *rsmka_inode_new(void);
