@@ -9,7 +9,6 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -206,10 +205,7 @@ static int rsmka_release(struct inode *inode, struct file *file)
 {
 	struct rsmka_segment *seg = file->private_data;
 
-	/* An import waits for nobody. */
-	if (seg && seg->export && current->flags & PF_KTHREAD)
-		rsmka_segment_close_later(seg);
-	else if (seg)
+	if (seg)
 		rsmka_segment_close(seg);
 	return 0;
 }

@@ -6,6 +6,8 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/hugetlb_inline.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -63,13 +65,15 @@ static void rsmka_uncharge(struct mm_struct *mm, unsigned long nr_pages)
 /* Memory whose pages may be pinned for long: anonymous, private, or shared memory proper. */
 static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
 {
-	unsigned long magic;
+	const struct inode *inode;
 
-	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
 		return RSMERR_BAD_ADDR;
-	if (vma->vm_file && (vma->vm_flags & VM_SHARED)) {
-		magic = file_inode(vma->vm_file)->i_sb->s_magic;
-		if (magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC)
+	if (vma->vm_file && (vma->vm_flags & VM_SHARED) && !is_vm_hugetlb_page(vma)) {
+		/* Device files are in a tmpfs as well, and disks have pages of their own. */
+		inode = file_inode(vma->vm_file);
+		if (!S_ISREG(inode->i_mode) || inode->i_sb->s_magic != TMPFS_MAGIC ||
+		    vma->vm_file->f_mapping != inode->i_mapping)
 			return RSMERR_BAD_ADDR;
 	}
 	if (!(vma->vm_flags & VM_WRITE))
@@ -77,7 +81,7 @@ static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
 	return RSM_SUCCESS;
 }
 
-static u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
+u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma;
 	u32 verdict;

@@ -18,14 +18,22 @@ bool rsmka_export_is_mine(const struct rsmka_export *export)
 }
 
 /*
- * Take export->lock for a call of the program, which then sees what became of
- * the memory that it unmapped before.  0 or -EINTR.
+ * Take export->lock for a call of the program, when no end waits for peers; the
+ * program then sees what became of the memory that it unmapped before.  0 or
+ * -EINTR.
  */
 int rsmka_export_enter(struct rsmka_export *export)
 {
-	int ret = rsmka_looks_settle(&export->looks, true);
+	int ret = rsmka_looks_settle(&export->looks);
 
-	return ret ? ret : rsmka_hold_interruptible(&export->lock);
+	while (!ret) {
+		ret = rsmka_hold_interruptible(&export->lock);
+		if (ret || export->ending == RSMKA_NOTHING)
+			break;
+		rsmka_unhold(&export->lock);
+		ret = rsmka_export_await(export);
+	}
+	return ret;
 }
 
 static bool rsmka_export_waits(const struct rsmka_export *export)
@@ -40,7 +48,10 @@ static int rsmka_export_claim(struct rsmka_export *export)
 		return rsmka_export_enter(export);
 	if (!rsmka_looks_settled(&export->looks) || !rsmka_hold_try(&export->lock))
 		return RSMERR_INSUFFICIENT_RESOURCES;
-	return 0;
+	if (export->ending == RSMKA_NOTHING)
+		return 0;
+	rsmka_unhold(&export->lock);
+	return RSMERR_INSUFFICIENT_RESOURCES;
 }
 
 /* ---- publish ---- */
@@ -92,6 +103,8 @@ static u32 rsmka_publish_status(int err)
 		return RSMERR_INSUFFICIENT_RESOURCES;
 	case -ENODEV:
 		return RSMERR_CTLR_NOT_PRESENT;
+	case -EINTR:
+		return RSMERR_INTERRUPTED;
 	default:
 		return RSMERR_INTERNAL_ERROR;
 	}
@@ -136,7 +149,7 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 	return rsmka_publish_status(ret);
 }
 
-static void rsmka_export_from_adapter(struct rsmka_export *export)
+void rsmka_export_from_adapter(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
 
@@ -188,6 +201,7 @@ static u32 rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
 		return status;
 	}
 	export->key = *key;
+	export->untold = false;
 	export->state = RSMKA_PUBLISHED;
 	/* Last: a peer may connect the moment the id is known. */
 	rsmka_published_open(export, acl, &address);
@@ -232,22 +246,30 @@ int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
 	return ret;
 }
 
-/* On return nobody reaches the pages and the id is free. */
-void rsmka_export_unpublish_locked(struct rsmka_export *export)
+/*
+ * On return nobody finds or joins the segment, and its id is free.  If another
+ * node can have mapped its pages, an end has begun, which takes them back.
+ */
+void rsmka_export_withdraw(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
 
 	lockdep_assert_held(&export->lock);
+	rsmka_published_importers(export, export->evicted);
 	rsmka_published_shut(export);
 
 	mutex_lock(&controller->lock);
 	list_del_init(&export->on_controller);
 	mutex_unlock(&controller->lock);
-	rsmka_export_from_adapter(export);
-	rsmka_controller_exit(controller);
-
 	rsmka_published_release(export->key);
-	export->state = RSMKA_BOUND;
+	WRITE_ONCE(export->state, RSMKA_BOUND);
+
+	if (export->handle) {
+		WRITE_ONCE(export->ending, RSMKA_UNPUBLISHING);
+		rsmka_end_begin(export);
+	} else {
+		rsmka_controller_exit(controller);
+	}
 }
 
 int rsmka_export_unpublish(struct rsmka_segment *seg)
@@ -263,10 +285,17 @@ int rsmka_export_unpublish(struct rsmka_segment *seg)
 	if (ret)
 		return ret;
 	if (export->state == RSMKA_PUBLISHED)
-		rsmka_export_unpublish_locked(export);
-	else
+		rsmka_export_withdraw(export);
+	else if (!export->untold)
 		ret = RSMERR_SEG_NOT_PUBLISHED;
+	/* A call that is interrupted is made again, and then tells that it has succeeded. */
+	export->untold = export->ending != RSMKA_NOTHING;
 	rsmka_unhold(&export->lock);
+	if (ret)
+		return ret;
+	ret = rsmka_export_await(export);
+	if (!ret)
+		WRITE_ONCE(export->untold, false);
 	return ret;
 }
 
@@ -350,7 +379,7 @@ int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *
 	if (!export)
 		return RSMERR_BAD_SEG_HNDL;
 	if (rsmka_export_waits(export))
-		ret = rsmka_looks_settle(&export->looks, true);
+		ret = rsmka_looks_settle(&export->looks);
 	else
 		ret = rsmka_looks_settled(&export->looks) ? 0 : RSMERR_INSUFFICIENT_RESOURCES;
 	if (ret)

@@ -108,6 +108,17 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 	spin_unlock(&export->visitors_lock);
 }
 
+void rsmka_published_importers(struct rsmka_export *export, unsigned long *nodes)
+{
+	struct rsmka_token *token;
+
+	bitmap_zero(nodes, RSMKA_NODES);
+	spin_lock(&export->visitors_lock);
+	list_for_each_entry(token, &export->tokens, list)
+		__set_bit(token->node, nodes);
+	spin_unlock(&export->visitors_lock);
+}
+
 /* Add what the adapter must give: to nodes of the list and to those that import. */
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access)
 {

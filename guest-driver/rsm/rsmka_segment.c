@@ -6,7 +6,6 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/cred.h>
-#include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -99,13 +98,9 @@ struct rsmka_segment *rsmka_segment_next(unsigned long *number)
 	return seg;
 }
 
-/* The last close of the descriptor; no mapping of it is left. */
-void rsmka_segment_close(struct rsmka_segment *seg)
+/* Nothing of the descriptor is left that others reach. */
+void rsmka_segment_gone(struct rsmka_segment *seg)
 {
-	if (seg->export)
-		rsmka_export_close(seg->export);
-	if (seg->share)
-		rsmka_share_leave(seg->share, seg);
 	/* Only now: the next owner of the number must not see our generations. */
 	xa_erase(&rsmka_segments, seg->number);
 	atomic_dec(&rsmka_segments_open);
@@ -113,23 +108,24 @@ void rsmka_segment_close(struct rsmka_segment *seg)
 	rsmka_segment_put(seg);
 }
 
-static void rsmka_segment_close_work(struct work_struct *work)
-{
-	rsmka_segment_close(container_of(work, struct rsmka_segment, close));
-	/* rsmka_exit() waits until we have returned. */
-	module_put(THIS_MODULE);
-}
-
 /*
- * For a thread of the kernel that closes descriptors of everybody, such as those
- * in messages that nobody can receive any more: it must not wait for a peer.
+ * The last close of the descriptor; no mapping of it is left.  Memory that
+ * peers have not let go of yet stays pinned, and charged, behind our back.
  */
-void rsmka_segment_close_later(struct rsmka_segment *seg)
+void rsmka_segment_close(struct rsmka_segment *seg)
 {
-	/* The descriptor, which goes, has held one up to now. */
-	__module_get(THIS_MODULE);
-	INIT_WORK(&seg->close, rsmka_segment_close_work);
-	queue_work(rsmka_close_workqueue, &seg->close);
+	if (seg->export) {
+		kref_get(&seg->ref);
+		if (rsmka_export_close(seg->export))
+			rsmka_export_close_wait(seg->export);
+		else
+			rsmka_segment_gone(seg);
+		rsmka_segment_put(seg);
+		return;
+	}
+	if (seg->share)
+		rsmka_share_leave(seg->share, seg);
+	rsmka_segment_gone(seg);
 }
 
 /* Make @seg an export or an import segment, for good. */

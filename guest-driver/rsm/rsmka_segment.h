@@ -8,7 +8,7 @@
  * Locks, outermost first; each says at its declaration what it guards.
  *
  *	segment->lock
- *	  export->lock		held over ops->publish/republish/rebind/unpublish
+ *	  export->lock		held over ops->publish/republish, not over what waits for peers
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
  *	      rsmka_shares_lock
@@ -104,7 +104,6 @@ struct rsmka_segment {
 	u32 mode;			/* import: what may be mapped, owner bits count */
 	struct list_head sharers;	/* in share->imports; rsmka_shares_lock */
 	struct rsmka_events events;
-	struct work_struct close;	/* if the descriptor goes in a kernel thread */
 };
 
 /* What a descriptor has become, complete; NULL if it is not that. */
@@ -129,7 +128,7 @@ int rsmka_segments_init(void);
 void rsmka_segments_exit(void);
 struct rsmka_segment *rsmka_segment_open(void);
 void rsmka_segment_close(struct rsmka_segment *seg);
-void rsmka_segment_close_later(struct rsmka_segment *seg);
+void rsmka_segment_gone(struct rsmka_segment *seg);
 void rsmka_segment_put(struct rsmka_segment *seg);
 struct rsmka_segment *rsmka_segment_next(unsigned long *number);
 bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);
@@ -177,6 +176,7 @@ extern bool rsmka_dynamic_reconfiguration;
 extern struct list_head rsmka_pinned_list;	/* of bindings */
 extern struct mutex rsmka_pinned_lock;		/* the list; pages of its members stay */
 
+u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end);
 int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
 unsigned long rsmka_pinned_pages(void);
@@ -194,7 +194,7 @@ struct rsmka_looks {
 void rsmka_looks_init(struct rsmka_looks *looks);
 bool rsmka_looks_settled(const struct rsmka_looks *looks);
 /* Returns when everything that was unmapped up to now has been noticed, or -EINTR. */
-int rsmka_looks_settle(struct rsmka_looks *looks, bool interruptible);
+int rsmka_looks_settle(struct rsmka_looks *looks);
 
 extern struct workqueue_struct *rsmka_look_workqueue;
 
@@ -203,7 +203,8 @@ struct rsmka_watch {
 	struct mmu_interval_notifier notifier;
 	struct mm_struct *mm;
 	struct rsmka_looks *looks;
-	struct work_struct work;
+	struct delayed_work work;
+	unsigned int delay;		/* jiffies until it tries again; only the work uses it */
 	spinlock_t lock;		/* first, last, lost */
 	unsigned long first;		/* addresses to look at again; */
 	unsigned long last;		/* first > last: none */
@@ -212,6 +213,7 @@ struct rsmka_watch {
 
 int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
 		      struct mm_struct *mm, unsigned long start, unsigned long length);
+void rsmka_watch_resume(struct rsmka_watch *watch);
 void rsmka_watch_stop(struct rsmka_watch *watch);
 
 /* Memory of an export. */
@@ -229,6 +231,13 @@ enum rsmka_export_state {
 	RSMKA_ZOMBIE,			/* the exporter's memory went away */
 };
 
+/* What goes on until peers have answered, in a work item of the controller. */
+enum rsmka_ending {
+	RSMKA_NOTHING,
+	RSMKA_UNPUBLISHING,		/* the adapter takes the pages back */
+	RSMKA_REBINDING,		/* the adapter takes the pages of `replaced` back */
+};
+
 struct rsmka_export {
 	struct rsmka_segment *segment;
 	struct rsmka_controller *controller;
@@ -240,8 +249,17 @@ struct rsmka_export {
 	u32 flags;			/* RSM_EXPORT_* */
 	struct rsmka_looks looks;
 
-	struct rsmka_hold lock;		/* state, key, handle, binding */
+	struct rsmka_hold lock;		/* all below up to the next lock */
 	enum rsmka_export_state state;
+	enum rsmka_ending ending;	/* while it is not NOTHING, handle is the work's */
+	bool lost;			/* meanwhile: the memory is gone */
+	bool closing;			/* the descriptor is gone */
+	bool untold;			/* unpublished, but the program was told INTERRUPTED */
+	struct rsmka_binding *replaced;	/* REBINDING: the old memory */
+	wait_queue_head_t ended;	/* ending is NOTHING, or progress is FINISHED */
+	int progress;			/* of closing: RSMKA_END_*; by xchg and cmpxchg */
+	struct list_head on_ends;	/* controller->lock */
+	DECLARE_BITMAP(evicted, RSMKA_NODES);	/* that imported it when it was withdrawn */
 	u32 key;
 	void *handle;			/* of the adapter; NULL if no other node has access */
 	struct rsmka_binding *binding;	/* changed under visitors_lock as well */
@@ -263,11 +281,26 @@ int rsmka_export_enter(struct rsmka_export *export);
 int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg);
 int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *arg);
 int rsmka_export_unpublish(struct rsmka_segment *seg);
-void rsmka_export_unpublish_locked(struct rsmka_export *export);
+int rsmka_export_await(struct rsmka_export *export);
+void rsmka_export_withdraw(struct rsmka_export *export);
+void rsmka_export_from_adapter(struct rsmka_export *export);
 void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
-void rsmka_export_close(struct rsmka_export *export);
+bool rsmka_export_close(struct rsmka_export *export);
+void rsmka_export_close_wait(struct rsmka_export *export);
 void rsmka_export_free(struct rsmka_export *export);
+
+/* ---- ends that wait for peers (rsmka_end.c) ---- */
+
+/* How far a closing has come that the closing process waits for a short time. */
+#define RSMKA_END_RUNNING	0
+#define RSMKA_END_OVERDUE	1	/* nobody waits any more */
+#define RSMKA_END_FINISHED	2
+
+void rsmka_end_begin(struct rsmka_export *export);
+void rsmka_end_work(struct work_struct *work);
+void rsmka_end_report(struct rsmka_controller *controller);
+void rsmka_binding_free(struct rsmka_binding *binding);
 
 /* ---- published segments, as importers see them (rsmka_published.c) ---- */
 
@@ -283,6 +316,7 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 void rsmka_published_shut(struct rsmka_export *export);
 void rsmka_published_set_address(struct rsmka_export *export,
 				 const struct rsmka_address *address);
+void rsmka_published_importers(struct rsmka_export *export, unsigned long *nodes);
 void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl *acl,
 			     struct rsmka_acl *old);
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
