@@ -57,7 +57,8 @@ struct rsmka_controller_ops {
 	/*
 	 * Make pages reachable.  The caller has pinned them and keeps them until
 	 * unpublish() or rebind() has returned.  @handle and @address are valid
-	 * on 0.  Waits for a peer only if @wait, otherwise -ENOSPC.
+	 * on 0.  Waits for a peer only if @wait, until a signal comes (-EINTR),
+	 * otherwise -ENOSPC.
 	 */
 	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
 		       const struct rsmka_access *access, bool wait,

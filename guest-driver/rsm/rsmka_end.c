@@ -153,7 +153,7 @@ void rsmka_export_close_wait(struct rsmka_export *export)
 		atomic_dec(&rsmka_ends_overdue);
 }
 
-/* Say for whom the controller's going waits. */
+/* Say for whom the controller's going waits: nodes that could have the pages mapped. */
 void rsmka_end_report(struct rsmka_controller *controller)
 {
 	DECLARE_BITMAP(nodes, RSMKA_NODES) = {};
@@ -162,7 +162,7 @@ void rsmka_end_report(struct rsmka_controller *controller)
 
 	mutex_lock(&controller->lock);
 	list_for_each_entry(export, &controller->ends, on_ends) {
-		bitmap_or(nodes, nodes, export->evicted, RSMKA_NODES);
+		bitmap_or(nodes, nodes, export->visited, RSMKA_NODES);
 		if (++count == 64)
 			break;
 	}

@@ -198,7 +198,6 @@ static void rsmka_export_rebind_locked(struct rsmka_export *export, struct rsmka
 		return;
 	}
 	*unneeded = NULL;
-	rsmka_published_importers(export, export->evicted);
 	export->replaced = old;
 	export->ending = RSMKA_REBINDING;
 	rsmka_end_begin(export);

@@ -255,7 +255,6 @@ void rsmka_export_withdraw(struct rsmka_export *export)
 	struct rsmka_controller *controller = export->controller;
 
 	lockdep_assert_held(&export->lock);
-	rsmka_published_importers(export, export->evicted);
 	rsmka_published_shut(export);
 
 	mutex_lock(&controller->lock);

@@ -63,6 +63,7 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 {
 	spin_lock(&export->visitors_lock);
 	export->open = true;
+	bitmap_zero(export->visited, RSMKA_NODES);
 	export->acl = *acl;
 	export->address = *address;
 	spin_unlock(&export->visitors_lock);
@@ -105,17 +106,6 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 		token->mode |= rsmka_published_offer(export, token->node) & RSMKA_MODE;
 	list_for_each_entry(share, &export->local, local)
 		WRITE_ONCE(share->offer, rsmka_published_offer(export, share->node));
-	spin_unlock(&export->visitors_lock);
-}
-
-void rsmka_published_importers(struct rsmka_export *export, unsigned long *nodes)
-{
-	struct rsmka_token *token;
-
-	bitmap_zero(nodes, RSMKA_NODES);
-	spin_lock(&export->visitors_lock);
-	list_for_each_entry(token, &export->tokens, list)
-		__set_bit(token->node, nodes);
 	spin_unlock(&export->visitors_lock);
 }
 
@@ -294,6 +284,7 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 coo
 			token->node = path->node;
 			list_add(&token->list, &export->tokens);
 		}
+		__set_bit(path->node, export->visited);
 		token->cookie = cookie;
 		token->mode |= grant->mode;
 	}

@@ -259,7 +259,6 @@ struct rsmka_export {
 	wait_queue_head_t ended;	/* ending is NOTHING, or progress is FINISHED */
 	int progress;			/* of closing: RSMKA_END_*; by xchg and cmpxchg */
 	struct list_head on_ends;	/* controller->lock */
-	DECLARE_BITMAP(evicted, RSMKA_NODES);	/* that imported it when it was withdrawn */
 	u32 key;
 	void *handle;			/* of the adapter; NULL if no other node has access */
 	struct rsmka_binding *binding;	/* changed under visitors_lock as well */
@@ -271,6 +270,7 @@ struct rsmka_export {
 	struct rsmka_acl acl;
 	struct rsmka_address address;
 	struct list_head tokens;	/* one per importing node */
+	DECLARE_BITMAP(visited, RSMKA_NODES);	/* nodes that imported it since it is published */
 	struct list_head local;		/* shares of this node */
 };
 
@@ -316,7 +316,6 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 void rsmka_published_shut(struct rsmka_export *export);
 void rsmka_published_set_address(struct rsmka_export *export,
 				 const struct rsmka_address *address);
-void rsmka_published_importers(struct rsmka_export *export, unsigned long *nodes);
 void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl *acl,
 			     struct rsmka_acl *old);
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
