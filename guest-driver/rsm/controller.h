@@ -31,6 +31,7 @@ struct rsmka_attr {
 	u64 max_import_map_size;
 	u64 tot_import_map_size;
 	u64 max_import_segments;
+	u32 max_access_lists;		/* that differ, among all exports; 0 = no limit */
 };
 
 /* Which nodes may read and write an export. */

@@ -85,7 +85,8 @@ static int rsmka_binding_new(struct rsmka_export *export, unsigned long start,
 		kfree(binding);
 		return ret == -EINTR ? ret : RSMERR_INSUFFICIENT_MEM;
 	}
-	ret = rsmka_pin(&binding->pinned, start, export->length >> PAGE_SHIFT);
+	ret = rsmka_pin(&binding->pinned, export->segment->user, start,
+			export->length >> PAGE_SHIFT);
 	if (ret) {
 		rsmka_binding_free(binding);
 		return ret;

@@ -65,6 +65,37 @@ void rsmka_inode_free(struct inode *inode)
 
 /* ---- the whole segment in the adapter's window ---- */
 
+/* Bytes of the window that a mapping of the segment takes: whole granules. */
+static unsigned long rsmka_share_window(const struct rsmka_share *share)
+{
+	const struct rsmka_attr *attr = &share->controller->attr;
+	u64 granule = attr->max_import_segments ?
+		      div64_u64(attr->tot_import_map_size, attr->max_import_segments) : 0;
+
+	return granule ? DIV64_U64_ROUND_UP(share->grant.length, granule) * granule :
+			 share->grant.length;
+}
+
+/* Whoever makes the mapping is charged for it until it goes, whoever else uses it. */
+static struct rsmka_user *rsmka_share_charge(const struct rsmka_share *share)
+{
+	u64 total = share->controller->attr.tot_import_map_size;
+	struct rsmka_user *user = rsmka_user_get();
+
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	if (rsmka_user_charge(user, RSMKA_SHARED_WINDOW, rsmka_share_window(share), total))
+		return user;
+	rsmka_user_put(user);
+	return ERR_PTR(-ENOSPC);
+}
+
+static void rsmka_share_uncharge(const struct rsmka_share *share, struct rsmka_user *user)
+{
+	rsmka_user_uncharge(user, RSMKA_SHARED_WINDOW, rsmka_share_window(share));
+	rsmka_user_put(user);
+}
+
 /*
  * The mapping gets the rights that the node has by now.  If the exporter has
  * granted more since the segment was mapped, and an import needs it, everything
@@ -74,6 +105,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 {
 	struct rsmka_controller *controller = share->controller;
 	bool writes = READ_ONCE(share->writable);
+	struct rsmka_user *user, *mapper = share->mapper;
 	void *handle, *old = share->handle;
 	phys_addr_t phys;
 	int ret;
@@ -81,15 +113,22 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	lockdep_assert_held(&share->map_mutex);
 	if (old && (share->handle_writes || !write))
 		return 0;
-	if (!rsmka_controller_enter(controller))
+	user = rsmka_share_charge(share);
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	if (!rsmka_controller_enter(controller)) {
+		rsmka_share_uncharge(share, user);
 		return -ENODEV;
+	}
 	ret = controller->ops->map(controller->adapter, share->node, share->incarnation,
 				   &share->grant.address, share->grant.length >> PAGE_SHIFT,
 				   writes, &phys, &handle);
 	if (ret) {
 		rsmka_controller_exit(controller);
+		rsmka_share_uncharge(share, user);
 		return ret;
 	}
+	share->mapper = user;
 	down_write(&share->lock);
 	share->phys = phys;
 	up_write(&share->lock);
@@ -101,6 +140,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 		mutex_unlock(&rsmka_shares_lock);
 		controller->ops->unmap(controller->adapter, old);
 		rsmka_controller_exit(controller);
+		rsmka_share_uncharge(share, mapper);
 	}
 	return 0;
 }
@@ -115,6 +155,8 @@ void rsmka_share_unmap_locked(struct rsmka_share *share)
 		return;
 	controller->ops->unmap(controller->adapter, share->handle);
 	share->handle = NULL;
+	rsmka_share_uncharge(share, share->mapper);
+	share->mapper = NULL;
 	rsmka_controller_exit(controller);
 }
 

@@ -141,11 +141,20 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 	lockdep_assert_held(&export->lock);
 	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
 		return RSM_SUCCESS;
+	export->row = rsmka_row_get(export->segment->user, controller, access);
+	if (IS_ERR(export->row)) {
+		ret = PTR_ERR(export->row);
+		export->row = NULL;
+		return rsmka_publish_status(ret);
+	}
 	ret = controller->ops->publish(controller->adapter, pinned->pages, pinned->nr_pages,
 				       access, rsmka_export_waits(export), address,
 				       &export->handle);
-	if (ret)
+	if (ret) {
 		export->handle = NULL;
+		rsmka_row_put(export->row);
+		export->row = NULL;
+	}
 	return rsmka_publish_status(ret);
 }
 
@@ -156,6 +165,8 @@ void rsmka_export_from_adapter(struct rsmka_export *export)
 	if (export->handle)
 		controller->ops->unpublish(controller->adapter, export->handle);
 	export->handle = NULL;
+	rsmka_row_put(export->row);
+	export->row = NULL;
 }
 
 /* On success the export is on the controller's list and the controller entered. */
@@ -227,7 +238,7 @@ int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
 		return RSMERR_BAD_SEG_HNDL;
 	if (!rsmka_export_is_mine(export))
 		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL);
+	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
 	if (!acl)
 		return RSMERR_INSUFFICIENT_MEM;
 
@@ -324,12 +335,23 @@ static u32 rsmka_export_widen(struct rsmka_export *export, const struct rsmka_ac
 static u32 rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_access *access)
 {
 	struct rsmka_controller *controller = export->controller;
+	struct rsmka_row *row;
+	int ret;
 
 	if (!export->handle)
 		return RSM_SUCCESS;
-	return rsmka_publish_status(controller->ops->republish(controller->adapter,
-							       export->handle, access,
-							       rsmka_export_waits(export)));
+	row = rsmka_row_get(export->segment->user, controller, access);
+	if (IS_ERR(row))
+		return rsmka_publish_status(PTR_ERR(row));
+	ret = controller->ops->republish(controller->adapter, export->handle, access,
+					 rsmka_export_waits(export));
+	if (ret) {
+		rsmka_row_put(row);
+		return rsmka_publish_status(ret);
+	}
+	rsmka_row_put(export->row);
+	export->row = row;
+	return RSM_SUCCESS;
 }
 
 /*
@@ -387,7 +409,7 @@ int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *
 		return RSMERR_SEG_NOT_PUBLISHED;
 	if (!rsmka_export_is_mine(export))
 		return RSMERR_NOT_CREATOR;
-	acls = kmalloc_array(2, sizeof(*acls), GFP_KERNEL);
+	acls = kmalloc_array(2, sizeof(*acls), GFP_KERNEL_ACCOUNT);
 	if (!acls)
 		return RSMERR_INSUFFICIENT_MEM;
 	ret = rsmka_acl_copy(&acls[0], arg->acl, arg->acl_len, export->controller);

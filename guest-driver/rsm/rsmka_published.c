@@ -15,7 +15,7 @@
  * Ids are unique on the node.  An id without a segment is reserved: it is
  * being published, or unpublished and not yet free again.
  */
-DEFINE_XARRAY_ALLOC(rsmka_published);
+DEFINE_XARRAY_FLAGS(rsmka_published, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 atomic_t rsmka_ids;
 atomic_t rsmka_generated_ids;
 

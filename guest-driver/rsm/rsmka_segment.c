@@ -12,7 +12,7 @@
 
 #include "rsmka_path.h"
 
-DEFINE_XARRAY_ALLOC1(rsmka_segments);
+DEFINE_XARRAY_FLAGS(rsmka_segments, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 atomic_t rsmka_segments_open;
 
 /*
@@ -34,7 +34,26 @@ void rsmka_segments_exit(void)
 	vfree(rsmka_generations);
 }
 
-/* Returns an ERR_PTR; -EAGAIN if all numbers are taken. */
+/* Charge the caller's user for a segment. */
+static struct rsmka_user *rsmka_segment_user(void)
+{
+	struct rsmka_user *user = rsmka_user_get();
+
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	if (rsmka_user_charge(user, RSMKA_SHARED_SEGMENTS, 1, rsmka_max_segments))
+		return user;
+	rsmka_user_put(user);
+	return ERR_PTR(-EAGAIN);
+}
+
+static void rsmka_segment_unuse(struct rsmka_user *user)
+{
+	rsmka_user_uncharge(user, RSMKA_SHARED_SEGMENTS, 1);
+	rsmka_user_put(user);
+}
+
+/* Returns an ERR_PTR; -EAGAIN if all numbers are taken, or all that the user may have. */
 struct rsmka_segment *rsmka_segment_open(void)
 {
 	struct rsmka_segment *seg;
@@ -43,6 +62,12 @@ struct rsmka_segment *rsmka_segment_open(void)
 	seg = kzalloc(sizeof(*seg), GFP_KERNEL_ACCOUNT);
 	if (!seg)
 		return ERR_PTR(-ENOMEM);
+	seg->user = rsmka_segment_user();
+	if (IS_ERR(seg->user)) {
+		ret = PTR_ERR(seg->user);
+		kfree(seg);
+		return ERR_PTR(ret);
+	}
 	kref_init(&seg->ref);
 	mutex_init(&seg->lock);
 	INIT_LIST_HEAD(&seg->sharers);
@@ -66,6 +91,7 @@ free_inode:
 	rsmka_inode_free(seg->inode);
 free_segment:
 	put_pid(seg->opener);
+	rsmka_segment_unuse(seg->user);
 	kfree(seg);
 	return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
 }
@@ -77,6 +103,7 @@ static void rsmka_segment_release(struct kref *ref)
 	if (seg->export)
 		rsmka_export_free(seg->export);
 	put_pid(seg->opener);
+	rsmka_user_put(seg->user);
 	kfree(seg);
 }
 
@@ -104,6 +131,7 @@ void rsmka_segment_gone(struct rsmka_segment *seg)
 	/* Only now: the next owner of the number must not see our generations. */
 	xa_erase(&rsmka_segments, seg->number);
 	atomic_dec(&rsmka_segments_open);
+	rsmka_user_uncharge(seg->user, RSMKA_SHARED_SEGMENTS, 1);
 	rsmka_inode_free(seg->inode);
 	rsmka_segment_put(seg);
 }

@@ -68,6 +68,35 @@ static inline unsigned int rsmka_list_length(const struct list_head *list)
  * RSMERR_* number for `status`.
  */
 
+/* ---- users (rsmka_user.c) ---- */
+
+/* What all users share, and what each one's use of it is counted in. */
+enum rsmka_shared {
+	RSMKA_SHARED_SEGMENTS,		/* descriptors */
+	RSMKA_SHARED_PAGES,		/* exported, as for max_exported_memory */
+	RSMKA_SHARED_WINDOW,		/* bytes of adapters' windows */
+	RSMKA_SHARED_ROWS,		/* access rights that differ, in adapters */
+	RSMKA_SHARED_KINDS,
+};
+
+struct rsmka_access;
+struct rsmka_controller;
+struct rsmka_row;
+struct rsmka_user;
+
+extern unsigned int rsmka_max_user_share;
+
+bool rsmka_charge(atomic_long_t *used, unsigned long amount, unsigned long limit);
+unsigned long rsmka_user_part(unsigned long total);
+struct rsmka_user *rsmka_user_get(void);
+void rsmka_user_put(struct rsmka_user *user);
+bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount,
+		       unsigned long total);
+void rsmka_user_uncharge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount);
+struct rsmka_row *rsmka_row_get(struct rsmka_user *user, struct rsmka_controller *controller,
+				const struct rsmka_access *access);
+void rsmka_row_put(struct rsmka_row *row);
+
 /* ---- events (rsmka_event.c) ---- */
 
 struct rsmka_events {
@@ -94,6 +123,7 @@ struct rsmka_segment {
 	struct kref ref;		/* the descriptor; whoever found it in a table */
 	u32 number;			/* index of its generation word */
 	struct pid *opener;		/* thread group */
+	struct rsmka_user *user;	/* charged for what the segment takes */
 	kuid_t uid;			/* of the opener */
 	kgid_t gid;
 	struct inode *inode;		/* all mappings of the descriptor */
@@ -165,6 +195,8 @@ bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wante
 struct rsmka_pinned {
 	struct list_head list;		/* rsmka_pinned_list while something is pinned */
 	struct mm_struct *mm;		/* charged; mm_count held */
+	struct rsmka_user *user;	/* charged; of the segment */
+	struct user_struct *locker;	/* charged against RLIMIT_MEMLOCK; may be NULL */
 	struct page **pages;
 	unsigned long nr_pages;
 	unsigned long start;
@@ -177,7 +209,8 @@ extern struct list_head rsmka_pinned_list;	/* of bindings */
 extern struct mutex rsmka_pinned_lock;		/* the list; pages of its members stay */
 
 u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end);
-int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
+int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned long start,
+	      unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
 unsigned long rsmka_pinned_pages(void);
 unsigned long rsmka_pinned_limit(void);
@@ -261,6 +294,7 @@ struct rsmka_export {
 	struct list_head on_ends;	/* controller->lock */
 	u32 key;
 	void *handle;			/* of the adapter; NULL if no other node has access */
+	struct rsmka_row *row;		/* of the handle */
 	struct rsmka_binding *binding;	/* changed under visitors_lock as well */
 	struct list_head on_controller;	/* controller->lock */
 
@@ -382,6 +416,7 @@ struct rsmka_share {
 
 	struct mutex map_mutex;		/* handle, handle_writes, phys, mappings */
 	void *handle;			/* of the adapter: the whole segment is mapped */
+	struct rsmka_user *mapper;	/* charged for the window while there is a handle */
 	bool handle_writes;
 	phys_addr_t phys;		/* changed under lock as well */
 	unsigned long mappings;		/* VMAs of the segment */
