@@ -31,6 +31,7 @@ struct rsmka_attr {
 	u64 max_import_map_size;
 	u64 tot_import_map_size;
 	u64 max_import_segments;
+	u32 max_access_lists;		/* that differ, among all exports; 0 = no limit */
 };
 
 /* Which nodes may read and write an export. */
@@ -72,7 +73,8 @@ struct rsmka_controller_ops {
 	 * Make pages reachable, @pages and after them @last.  The caller has pinned them and
 	 * keeps them until
 	 * unpublish() or rebind() has returned.  @handle and @address are valid
-	 * on 0.  Waits for a peer only if @wait, otherwise -ENOSPC.
+	 * on 0.  Waits for a peer only if @wait, until a signal comes (-EINTR),
+	 * otherwise -ENOSPC.
 	 */
 	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
 		       struct page *last, const struct rsmka_access *access, bool wait,

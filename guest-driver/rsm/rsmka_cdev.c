@@ -9,7 +9,6 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -90,14 +89,23 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 	struct rsmka_export *export = rsmka_segment_export(seg);
 	struct rsmka_share *share = rsmka_segment_share(seg);
 	struct rsmka_counters *counters;
-	bool heard;
+	bool heard, may;
+	int ret;
 
 	if (export)
 		return rsmka_published_post(export, arg->head.flags);
 	if (!share)
 		return RSMERR_BAD_SEG_HNDL;
-	if (arg->head.flags & RSM_POST_WAKE && !share->path) {
+	ret = rsmka_import_may_post(share, &may);
+	if (ret)
+		return ret;
+	if (may && arg->head.flags & RSM_POST_WAKE && !share->path) {
 		rsmka_events_wake(&share->exporter->events);
+		return RSM_SUCCESS;
+	}
+	if (!may) {
+		/* As what nobody hears: to say more would say what is published. */
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
 		return RSM_SUCCESS;
 	}
 	if (share->path)
@@ -204,10 +212,7 @@ static int rsmka_release(struct inode *inode, struct file *file)
 {
 	struct rsmka_segment *seg = file->private_data;
 
-	/* An import waits for nobody. */
-	if (seg && seg->export && current->flags & PF_KTHREAD)
-		rsmka_segment_close_later(seg);
-	else if (seg)
+	if (seg)
 		rsmka_segment_close(seg);
 	return 0;
 }

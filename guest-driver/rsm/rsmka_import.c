@@ -106,6 +106,34 @@ unlock:
 	return ret;
 }
 
+/*
+ * Who is connected may post.  After the end, events go to whatever is published
+ * under the id by then, which may be another user's: *may says whether the
+ * caller could connect to it.  < 0 or RSMERR_* if that cannot be found out.
+ */
+int rsmka_import_may_post(struct rsmka_share *ended, bool *may)
+{
+	struct rsmka_share *share;
+	int ret;
+
+	*may = rsmka_share_is_connected(ended);
+	if (*may)
+		return RSM_SUCCESS;
+	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, &share);
+	switch (ret) {
+	case RSM_SUCCESS:
+		break;
+	case RSMERR_SEG_NOT_PUBLISHED:
+	case RSMERR_SEG_NOT_PUBLISHED_TO_NODE:
+		return RSM_SUCCESS;
+	default:
+		return ret;
+	}
+	*may = share->grant.length && !rsmka_import_verdict(share, READ_ONCE(share->offer), 0);
+	rsmka_share_leave(share, NULL);
+	return RSM_SUCCESS;
+}
+
 int rsmka_import_check(struct rsmka_segment *seg)
 {
 	struct rsmka_share *share = rsmka_segment_share(seg);

@@ -66,6 +66,40 @@ void rsmka_inode_free(struct inode *inode)
 
 /* ---- the whole segment in the adapter's window ---- */
 
+/* Bytes of the window that a mapping of the segment and its events takes: whole granules. */
+static unsigned long rsmka_share_window(const struct rsmka_share *share)
+{
+	const struct rsmka_attr *attr = &share->controller->attr;
+	u64 granule = attr->max_import_segments ?
+		      div64_u64(attr->tot_import_map_size, attr->max_import_segments) : 0;
+	u64 bytes = share->grant.length + PAGE_SIZE;
+
+	if (granule)
+		bytes = DIV64_U64_ROUND_UP(bytes, granule) * granule;
+	/* The largest ones have no room for events. */
+	return min(bytes, max(attr->tot_import_map_size, share->grant.length));
+}
+
+/* Whoever makes the mapping is charged for it until it goes, whoever else uses it. */
+static struct rsmka_user *rsmka_share_charge(const struct rsmka_share *share)
+{
+	u64 total = share->controller->attr.tot_import_map_size;
+	struct rsmka_user *user = rsmka_user_get();
+
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	if (rsmka_user_charge(user, RSMKA_SHARED_WINDOW, rsmka_share_window(share), total))
+		return user;
+	rsmka_user_put(user);
+	return ERR_PTR(-ENOSPC);
+}
+
+static void rsmka_share_uncharge(const struct rsmka_share *share, struct rsmka_user *user)
+{
+	rsmka_user_uncharge(user, RSMKA_SHARED_WINDOW, rsmka_share_window(share));
+	rsmka_user_put(user);
+}
+
 /*
  * The mapping gets the rights that the node has by now.  If the exporter has
  * granted more since the segment was mapped, and an import needs it, everything
@@ -76,6 +110,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	struct rsmka_controller *controller = share->controller;
 	bool writes = READ_ONCE(share->writable);
 	unsigned long pages = share->grant.length >> PAGE_SHIFT;
+	struct rsmka_user *user, *mapper = share->mapper;
 	void *handle, *old = share->handle;
 	bool events = writes;
 	phys_addr_t phys;
@@ -84,8 +119,13 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	lockdep_assert_held(&share->map_mutex);
 	if (old && (share->handle_writes || !write))
 		return 0;
-	if (!rsmka_controller_enter(controller))
+	user = rsmka_share_charge(share);
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	if (!rsmka_controller_enter(controller)) {
+		rsmka_share_uncharge(share, user);
 		return -ENODEV;
+	}
 	ret = controller->ops->map(controller->adapter, share->node, share->session,
 				   &share->grant.address, pages + events, writes, &phys, &handle);
 	if (ret == -ENOSPC && events) {
@@ -96,8 +136,10 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	}
 	if (ret) {
 		rsmka_controller_exit(controller);
+		rsmka_share_uncharge(share, user);
 		return ret;
 	}
+	share->mapper = user;
 	down_write(&share->lock);
 	share->phys = phys;
 	share->handle_events = events;
@@ -110,6 +152,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 		mutex_unlock(&rsmka_shares_lock);
 		controller->ops->unmap(controller->adapter, old);
 		rsmka_controller_exit(controller);
+		rsmka_share_uncharge(share, mapper);
 	}
 	return 0;
 }
@@ -124,10 +167,12 @@ void rsmka_share_unmap_locked(struct rsmka_share *share)
 		return;
 	controller->ops->unmap(controller->adapter, share->handle);
 	share->handle = NULL;
+	rsmka_share_uncharge(share, share->mapper);
+	share->mapper = NULL;
 	rsmka_controller_exit(controller);
 }
 
-static bool rsmka_share_connected(struct rsmka_share *share)
+bool rsmka_share_is_connected(struct rsmka_share *share)
 {
 	bool connected;
 
@@ -143,7 +188,7 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode, unsigned long *m
 	int ret = 0;
 
 	mutex_lock(&share->map_mutex);
-	if (!rsmka_share_connected(share)) {
+	if (!rsmka_share_is_connected(share)) {
 		/* Its reaper may have been here already: nobody would unmap. */
 		ret = -ENODEV;
 	} else if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE))) {
@@ -154,7 +199,7 @@ static int rsmka_share_map(struct rsmka_share *share, u32 mode, unsigned long *m
 		ret = rsmka_share_map_locked(share, mode & RSMKA_OWNER_WRITE);
 	}
 	/* If it has ended since, its reaper waits for the mutex, then unmaps. */
-	if (!ret && !rsmka_share_connected(share))
+	if (!ret && !rsmka_share_is_connected(share))
 		ret = -ENODEV;
 	if (!ret)
 		(*mappings)++;
@@ -181,9 +226,9 @@ bool rsmka_share_intact(struct rsmka_share *share)
 	bool intact = false;
 
 	if (!share->path)
-		return rsmka_share_connected(share);
+		return rsmka_share_is_connected(share);
 	mutex_lock(&share->map_mutex);
-	if (rsmka_share_connected(share) && rsmka_controller_enter(controller)) {
+	if (rsmka_share_is_connected(share) && rsmka_controller_enter(controller)) {
 		if (share->handle)
 			intact = controller->ops->mapped(controller->adapter, share->handle);
 		else
@@ -392,7 +437,7 @@ int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (!share)
 		return READ_ONCE(seg->role) == RSMKA_IMPORTER ? -ENODEV : -EINVAL;
-	if (!rsmka_share_connected(share))
+	if (!rsmka_share_is_connected(share))
 		return -ENODEV;
 	vma->vm_private_data = share;
 	if (vma->vm_pgoff >= RSMKA_EVENTS_PGOFF)

@@ -44,9 +44,11 @@ struct rsmka_controller {
 	refcount_t active;
 	struct completion idle;
 
-	struct mutex lock;		/* gone, exports */
+	struct mutex lock;		/* gone, exports, ends */
 	bool gone;			/* read without the lock to refuse early */
 	struct list_head exports;	/* published over this controller */
+	struct list_head ends;		/* exports that wait for peers; the first one does */
+	struct work_struct end_work;
 
 	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
 	struct rsmka_path *paths[RSMKA_NODES];

@@ -15,7 +15,7 @@
  * Ids are unique on the node.  An id without a segment is reserved: it is
  * being published, or unpublished and not yet free again.
  */
-DEFINE_XARRAY_ALLOC(rsmka_published);
+DEFINE_XARRAY_FLAGS(rsmka_published, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 atomic_t rsmka_ids;
 atomic_t rsmka_generated_ids;
 
@@ -61,12 +61,12 @@ void rsmka_published_release(u32 key)
 /* The access list has changed. */
 static void rsmka_published_set_posters(struct rsmka_export *export)
 {
-	u32 node, mode;
+	u32 node;
 
 	lockdep_assert_held(&export->visitors_lock);
 	for (node = 1; node < RSMKA_NODES; node++)
 		assign_bit(node, export->posters,
-			   rsmka_acl_lookup(&export->acl, export->mode, node, &mode));
+			   rsmka_acl_grants(&export->acl, export->mode, node));
 }
 
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
@@ -74,6 +74,7 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 {
 	spin_lock(&export->visitors_lock);
 	WRITE_ONCE(export->open, true);
+	bitmap_zero(export->visited, RSMKA_NODES);
 	export->acl = *acl;
 	export->address = *address;
 	rsmka_published_set_posters(export);
@@ -296,6 +297,7 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 			token->node = path->node;
 			list_add(&token->list, &export->tokens);
 		}
+		__set_bit(path->node, export->visited);
 		token->cookie = cookie;
 		token->mode |= grant->mode;
 	}

@@ -69,6 +69,7 @@ int sci_agent_register(struct sci_device *sd)
 		.max_import_map_size = imports * sd->granule,
 		.tot_import_map_size = imports * sd->granule,
 		.max_import_segments = imports,
+		.max_access_lists = SCI_ACCESS_ROWS - SCI_ACCESS_RINGS,
 	};
 	int ret;
 

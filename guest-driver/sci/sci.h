@@ -237,7 +237,9 @@ void sci_export_unpublish(void *adapter, void *handle);
 
 /* inval.c */
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
+int sci_inval_nothing(struct sci_device *sd);
 void sci_inval_settle(struct sci_device *sd);
+void sci_inval_settle_aloud(struct sci_device *sd);
 void sci_inval_poll(struct sci_device *sd);
 void sci_inval_interrupt(struct sci_device *sd);
 
