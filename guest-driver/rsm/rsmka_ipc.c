@@ -238,6 +238,7 @@ static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *re
 	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait) &&
 	    wait_event_interruptible(path->wait, rsmka_request_over(&wait)))
 		return -EINTR;
+	/* Pairs with rsmka_handle_reply(). */
 	return smp_load_acquire(&request->answered) ? RSM_SUCCESS : RSMERR_CONN_ABORTED;
 }
 

@@ -120,6 +120,7 @@ struct rsmka_events {
 
 static inline u32 rsmka_events_pending(const struct rsmka_events *events)
 {
+	/* Pairs with rsmka_events_share(). */
 	const struct rsm_event_words *words = smp_load_acquire(&events->words);
 
 	return READ_ONCE(words->posted) - (u32)READ_ONCE(events->taken);
