@@ -96,8 +96,8 @@ static void rsmka_stat_segment(struct rsm_segment_row *row, struct rsmka_segment
 
 	spin_lock_irqsave(&seg->events.wait.lock, flags);
 	row->pending = rsmka_events_pending(&seg->events);
-	row->received = seg->events.taken + row->pending + seg->events.dropped;
-	row->dropped = seg->events.dropped;
+	row->dropped = seg->events.dropped + READ_ONCE(seg->events.words->dropped);
+	row->received = seg->events.taken + row->pending + row->dropped;
 	spin_unlock_irqrestore(&seg->events.wait.lock, flags);
 }
 

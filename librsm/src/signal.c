@@ -78,8 +78,10 @@ static void events_add(struct rsm_event_words *events, bool accumulate)
 		return;
 	}
 	do {
-		if (posted != __atomic_load_n(&events->taken, __ATOMIC_RELAXED))
+		if (posted != __atomic_load_n(&events->taken, __ATOMIC_RELAXED)) {
+			__atomic_fetch_add(&events->dropped, 1, __ATOMIC_RELAXED);
 			break;
+		}
 	} while (!__atomic_compare_exchange_n(&events->posted, &posted, posted + 1, false,
 					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

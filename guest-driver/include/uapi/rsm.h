@@ -223,7 +223,8 @@ struct rsm_ioc_check {
 struct rsm_event_words {
 	__u32 posted;		/* events, ever */
 	__u32 taken;		/* of them, consumed: for others to read */
-	__u32 reserved[14];
+	__u32 dropped;		/* not posted, for one was pending; by atomic operations as well */
+	__u32 reserved[13];
 	__u32 sleeps;		/* somebody waits who does not look */
 };
 
