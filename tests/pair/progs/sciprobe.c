@@ -183,10 +183,15 @@ static void learn(unsigned int node)
 	}
 }
 
+/*
+ * A segment is published with the page of its events behind it, which the driver maps
+ * for writing or not at all.
+ */
 static int is_allowed(uint64_t page, uint32_t key, int write)
 {
 	for (unsigned int i = 0; i < n_known; i++)
-		if (page >= known[i].first && page - known[i].first < known[i].count &&
+		if (page >= known[i].first &&
+		    page - known[i].first < known[i].count + !known[i].write &&
 		    key == known[i].key && (known[i].write || !write))
 			return 1;
 	return 0;
