@@ -221,7 +221,7 @@ void rsmka_controller_unregister(struct rsmka_controller *controller)
 
 	for (node = 1; node < RSMKA_NODES; node++)
 		rsmka_peer_down(controller, node);
-	rsmka_shares_node_lost(controller, 0);
+	rsmka_shares_controller_gone(controller);
 	rsmka_controller_unpublish_all(controller);
 	for (node = 1; node < RSMKA_NODES; node++)
 		if (controller->paths[node])

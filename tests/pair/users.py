@@ -39,9 +39,7 @@ def pages_that_never_come_hold_up_no_other(exporting, importing):
         stuck.expect("stuck", 60)
         e.publish(0, "400900")
         i.load(0, exporting.number, "400900")
-        # The library knows the state; what it does not know is what is noticed.
         e.ok("free 0")
-        i.ok("order 0")
         wait_for(lambda: i.ask("open 0")[0] == pairlib.CONN_ABORTED, 20,
                  "end of a segment without memory")
         e.ok("export 1 8192")
