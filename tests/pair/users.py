@@ -40,7 +40,7 @@ def pages_that_never_come_hold_up_no_other(exporting, importing):
         e.publish(0, "400900")
         i.load(0, exporting.number, "400900")
         e.ok("free 0")
-        wait_for(lambda: i.ask("open 0")[0] == pairlib.CONN_ABORTED, 20,
+        wait_for(lambda: i.ask("order 0")[0] == pairlib.CONN_ABORTED, 20,
                  "end of a segment without memory")
         e.ok("export 1 8192")
         e.ok("free 1")
