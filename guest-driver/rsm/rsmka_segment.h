@@ -324,6 +324,7 @@ void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
 bool rsmka_export_close(struct rsmka_export *export);
 void rsmka_export_close_wait(struct rsmka_export *export);
+void rsmka_export_gone(struct rsmka_export *export);
 void rsmka_export_free(struct rsmka_export *export);
 
 /* ---- ends that wait for peers (rsmka_end.c) ---- */
