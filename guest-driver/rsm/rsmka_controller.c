@@ -53,6 +53,17 @@ void rsmka_controller_put(struct rsmka_controller *controller)
 	kref_put(&controller->ref, rsmka_controller_release);
 }
 
+/* For who only looks at the object, and calls no op: the adapter's module may go. */
+void rsmka_controller_keep(struct rsmka_controller *controller)
+{
+	kref_get(&controller->ref);
+}
+
+void rsmka_controller_forget(struct rsmka_controller *controller)
+{
+	kref_put(&controller->ref, rsmka_controller_release);
+}
+
 /*
  * A reference also keeps the adapter's module loaded.  NULL if there is no
  * such controller, or its module is being removed.
@@ -221,7 +232,7 @@ void rsmka_controller_unregister(struct rsmka_controller *controller)
 
 	for (node = 1; node < RSMKA_NODES; node++)
 		rsmka_peer_down(controller, node);
-	rsmka_shares_node_lost(controller, 0);
+	rsmka_shares_controller_gone(controller);
 	rsmka_controller_unpublish_all(controller);
 	for (node = 1; node < RSMKA_NODES; node++)
 		if (controller->paths[node])

@@ -86,7 +86,7 @@ static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
 	state = READ_ONCE(export->state);
 	spin_lock(&export->visitors_lock);
 	local = rsmka_list_length(&export->local);
-	remote = rsmka_list_length(&export->tokens);
+	remote = export->nr_tokens;
 	spin_unlock(&export->visitors_lock);
 	seq_printf(s, "%u %s %s key %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
 		   seg->number, export->controller->name, rsmka_export_states[state],

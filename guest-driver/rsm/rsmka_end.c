@@ -31,9 +31,9 @@ void rsmka_end_begin(struct rsmka_export *export)
 	mutex_lock(&controller->lock);
 	list_add_tail(&export->on_ends, &controller->ends);
 	mutex_unlock(&controller->lock);
-	rsmka_controller_get(controller);
+	rsmka_controller_keep(controller);
 	if (!queue_work(rsmka_close_workqueue, &controller->end_work))
-		rsmka_controller_put(controller);
+		rsmka_controller_forget(controller);
 }
 
 /* Without export->lock: nobody else touches the handle now. */
@@ -82,8 +82,7 @@ static bool rsmka_end_step(struct rsmka_export *export)
 
 static void rsmka_end_close(struct rsmka_export *export)
 {
-	rsmka_unpin(&export->binding->pinned);
-	kfree(export->binding);
+	rsmka_export_gone(export);
 	rsmka_segment_gone(export->segment);
 	if (xchg(&export->progress, RSMKA_END_FINISHED) == RSMKA_END_OVERDUE)
 		atomic_dec(&rsmka_ends_overdue);
@@ -113,7 +112,7 @@ void rsmka_end_work(struct work_struct *work)
 			rsmka_end_close(export);
 		rsmka_segment_put(export->segment);
 	}
-	rsmka_controller_put(controller);
+	rsmka_controller_forget(controller);
 }
 
 /* Wait until what was begun for a call of the program is done: 0 or -EINTR. */

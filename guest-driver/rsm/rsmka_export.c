@@ -60,9 +60,20 @@ static struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
 	return export;
 }
 
+/* Its memory goes, and it needs the adapter's module no more. */
+void rsmka_export_gone(struct rsmka_export *export)
+{
+	if (export->binding) {
+		rsmka_unpin(&export->binding->pinned);
+		kfree(export->binding);
+	}
+	module_put(export->controller->ops->owner);
+}
+
+/* After rsmka_export_gone(), when nobody looks at it any more. */
 void rsmka_export_free(struct rsmka_export *export)
 {
-	rsmka_controller_put(export->controller);
+	rsmka_controller_forget(export->controller);
 	put_pid(export->creator);
 	/* Nobody posts any more: nobody finds the segment, and no node reaches the page. */
 	__free_page(export->event_page);
@@ -148,6 +159,7 @@ static int rsmka_export_create_claimed(struct rsmka_segment *seg,
 	}
 	ret = rsmka_export_bind(export, arg->vaddr);
 	if (ret) {
+		rsmka_export_gone(export);
 		rsmka_export_free(export);
 		return ret;
 	}
@@ -306,9 +318,7 @@ bool rsmka_export_close(struct rsmka_export *export)
 		rsmka_export_withdraw(export);
 	later = export->ending != RSMKA_NOTHING;
 	rsmka_unhold(&export->lock);
-	if (!later) {
-		rsmka_unpin(&export->binding->pinned);
-		kfree(export->binding);
-	}
+	if (!later)
+		rsmka_export_gone(export);
 	return later;
 }

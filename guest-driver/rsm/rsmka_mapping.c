@@ -148,7 +148,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	share->handle_writes = writes;
 	if (old) {
 		mutex_lock(&rsmka_shares_lock);
-		rsmka_share_zap_locked(share);
+		rsmka_share_zap(share);
 		mutex_unlock(&rsmka_shares_lock);
 		controller->ops->unmap(controller->adapter, old);
 		rsmka_controller_exit(controller);

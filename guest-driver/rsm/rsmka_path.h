@@ -62,6 +62,8 @@ u32 rsmka_local_node(void);
 struct rsmka_controller *rsmka_controller_find(const char *name);
 void rsmka_controller_get(struct rsmka_controller *controller);
 void rsmka_controller_put(struct rsmka_controller *controller);
+void rsmka_controller_keep(struct rsmka_controller *controller);
+void rsmka_controller_forget(struct rsmka_controller *controller);
 bool rsmka_controller_enter(struct rsmka_controller *controller);
 void rsmka_controller_exit(struct rsmka_controller *controller);
 bool rsmka_controller_is_loopback(const struct rsmka_controller *controller);

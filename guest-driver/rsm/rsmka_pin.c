@@ -38,20 +38,42 @@ unsigned long rsmka_pinned_limit(void)
 	return limit ? limit : totalram_pages();
 }
 
-/*
- * Against RLIMIT_MEMLOCK, together with what others in the kernel count there:
- * the limit is per process, the sum is the user's, or forking would multiply it.
- */
-static bool rsmka_charge_locker(struct rsmka_pinned *pinned, unsigned long nr_pages)
+/* As rsmka_charge(). */
+static bool rsmka_charge_mm(struct mm_struct *mm, unsigned long nr_pages, unsigned long limit)
 {
+	s64 old = atomic64_read(&mm->pinned_vm);
+
+	do {
+		if (nr_pages > limit || old > (s64)(limit - nr_pages))
+			return false;
+	} while (!atomic64_try_cmpxchg(&mm->pinned_vm, &old, old + nr_pages));
+	return true;
+}
+
+/*
+ * Against RLIMIT_MEMLOCK: what the process has exported, and what the user has
+ * in all processes, together with what others in the kernel count there, or
+ * forking would multiply the limit.
+ */
+static bool rsmka_charge_locked(struct rsmka_pinned *pinned, unsigned long nr_pages)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	struct user_struct *user = current_user();
 
-	if (rsmka_charge(&user->locked_vm, nr_pages, rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)) {
+	if (!rsmka_charge_mm(pinned->mm, nr_pages, limit)) {
+		if (!capable(CAP_IPC_LOCK))
+			return false;
+		atomic64_add(nr_pages, &pinned->mm->pinned_vm);
+	}
+	if (rsmka_charge(&user->locked_vm, nr_pages, limit)) {
 		pinned->locker = get_uid(user);
 		return true;
 	}
 	pinned->locker = NULL;
-	return capable(CAP_IPC_LOCK);
+	if (capable(CAP_IPC_LOCK))
+		return true;
+	atomic64_sub(nr_pages, &pinned->mm->pinned_vm);
+	return false;
 }
 
 /* Whoever frees @pinned uncharges; nothing is charged if it is refused. */
@@ -63,9 +85,8 @@ static bool rsmka_pin_charge(struct rsmka_pinned *pinned, unsigned long nr_pages
 		return false;
 	if (!rsmka_user_charge(pinned->user, RSMKA_SHARED_PAGES, nr_pages, limit))
 		goto undo_total;
-	if (!rsmka_charge_locker(pinned, nr_pages))
+	if (!rsmka_charge_locked(pinned, nr_pages))
 		goto undo_user;
-	atomic64_add(nr_pages, &pinned->mm->pinned_vm);
 	return true;
 
 undo_user:

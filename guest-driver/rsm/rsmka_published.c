@@ -6,6 +6,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <linux/hashtable.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
@@ -24,10 +25,44 @@ u32 rsmka_next_key = RSM_USER_APP_ID_BASE;
 /* That a node imports a segment. */
 struct rsmka_token {
 	struct list_head list;		/* in export->tokens */
+	struct hlist_node by_path;	/* rsmka_tokens_lock */
+	struct rsmka_export *export;
 	u32 node;
 	u64 cookie;			/* of the share there */
 	u32 mode;			/* all that it was offered so far */
 };
+
+/* All tokens by controller and node, so that the loss of a node costs only its own. */
+static DEFINE_SPINLOCK(rsmka_tokens_lock);	/* innermost */
+static DEFINE_HASHTABLE(rsmka_tokens, 8);
+
+static unsigned long rsmka_token_hash(const struct rsmka_controller *controller, u32 node)
+{
+	return (unsigned long)controller + node * GOLDEN_RATIO_32;
+}
+
+static void rsmka_token_add(struct rsmka_export *export, struct rsmka_token *token, u32 node)
+{
+	lockdep_assert_held(&export->visitors_lock);
+	token->export = export;
+	token->node = node;
+	list_add(&token->list, &export->tokens);
+	export->nr_tokens++;
+	spin_lock(&rsmka_tokens_lock);
+	hash_add(rsmka_tokens, &token->by_path, rsmka_token_hash(export->controller, node));
+	spin_unlock(&rsmka_tokens_lock);
+}
+
+/* The caller frees it. */
+static void rsmka_token_remove(struct rsmka_token *token)
+{
+	lockdep_assert_held(&token->export->visitors_lock);
+	list_del(&token->list);
+	token->export->nr_tokens--;
+	spin_lock(&rsmka_tokens_lock);
+	hash_del(&token->by_path);
+	spin_unlock(&rsmka_tokens_lock);
+}
 
 int rsmka_published_reserve(u32 *key)
 {
@@ -209,7 +244,10 @@ void rsmka_published_shut(struct rsmka_export *export)
 	xa_store(&rsmka_published, export->key, NULL, GFP_KERNEL);
 	spin_lock(&export->visitors_lock);
 	WRITE_ONCE(export->open, false);
-	list_splice_init(&export->tokens, &tokens);
+	list_for_each_entry_safe(token, next, &export->tokens, list) {
+		rsmka_token_remove(token);
+		list_add_tail(&token->list, &tokens);
+	}
 	spin_unlock(&export->visitors_lock);
 
 	list_for_each_entry_safe(token, next, &tokens, list) {
@@ -293,9 +331,9 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 	if (!status && session && rsmka_path_session(path) == session) {
 		token = rsmka_token_find(export, path->node);
 		if (!token) {
-			swap(token, fresh);
-			token->node = path->node;
-			list_add(&token->list, &export->tokens);
+			token = fresh;
+			fresh = NULL;
+			rsmka_token_add(export, token, path->node);
 		}
 		__set_bit(path->node, export->visited);
 		token->cookie = cookie;
@@ -322,7 +360,7 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 	token = export->controller == path->controller ?
 		rsmka_token_find(export, path->node) : NULL;
 	if (token && token->cookie == cookie)
-		list_del(&token->list);
+		rsmka_token_remove(token);
 	else
 		token = NULL;
 	spin_unlock(&export->visitors_lock);
@@ -330,27 +368,42 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 	rsmka_segment_put(seg);
 }
 
-/* Called when the session is over. */
+/* The export of any token of a node, with a reference to its segment. */
+static struct rsmka_export *rsmka_token_of_path(struct rsmka_controller *controller, u32 node)
+{
+	struct rsmka_export *export = NULL;
+	struct rsmka_token *token;
+
+	spin_lock(&rsmka_tokens_lock);
+	hash_for_each_possible(rsmka_tokens, token, by_path,
+			       rsmka_token_hash(controller, node)) {
+		if (token->node != node || token->export->controller != controller)
+			continue;
+		/* An export has no token any more when its segment goes. */
+		export = token->export;
+		kref_get(&export->segment->ref);
+		break;
+	}
+	spin_unlock(&rsmka_tokens_lock);
+	return export;
+}
+
+/* Called when the session is over, so that none is added meanwhile. */
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 {
-	struct rsmka_token *token;
-	struct rsmka_segment *seg;
 	struct rsmka_export *export;
-	unsigned long key;
+	struct rsmka_token *token;
 
-	xa_lock(&rsmka_published);
-	xa_for_each(&rsmka_published, key, seg) {
-		export = seg->export;
-		if (export->controller != controller)
-			continue;
+	while ((export = rsmka_token_of_path(controller, node))) {
 		spin_lock(&export->visitors_lock);
 		token = rsmka_token_find(export, node);
 		if (token)
-			list_del(&token->list);
+			rsmka_token_remove(token);
 		spin_unlock(&export->visitors_lock);
 		kfree(token);
+		rsmka_segment_put(export->segment);
+		cond_resched();
 	}
-	xa_unlock(&rsmka_published);
 }
 
 /* A share of this node asks. */
@@ -402,21 +455,40 @@ struct rsmka_bell {
 	u64 cookie;
 };
 
-static void rsmka_published_post_local(struct rsmka_export *export, u32 post_flags)
+/*
+ * The share of this node whose cookie follows; the caller becomes a user of it.
+ * There are as many as controllers.
+ */
+static struct rsmka_share *rsmka_published_next(struct rsmka_export *export, u64 *cookie)
 {
-	struct rsmka_share *share;
-	struct rsmka_segment *seg;
+	struct rsmka_share *share, *next = NULL;
 
 	mutex_lock(&rsmka_shares_lock);
 	spin_lock(&export->visitors_lock);
-	list_for_each_entry(share, &export->local, local) {
-		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_SENT);
-		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_RECEIVED);
-		list_for_each_entry(seg, &share->imports, sharers)
-			rsmka_events_add(&seg->events, post_flags);
+	list_for_each_entry(share, &export->local, local)
+		if (share->users && share->cookie > *cookie &&
+		    (!next || share->cookie < next->cookie))
+			next = share;
+	if (next) {
+		next->users++;
+		*cookie = next->cookie;
 	}
 	spin_unlock(&export->visitors_lock);
 	mutex_unlock(&rsmka_shares_lock);
+	return next;
+}
+
+static void rsmka_published_post_local(struct rsmka_export *export, u32 post_flags)
+{
+	struct rsmka_share *share;
+	u64 cookie = 0;
+
+	while ((share = rsmka_published_next(export, &cookie))) {
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_SENT);
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_RECEIVED);
+		rsmka_share_notify(share, post_flags);
+		rsmka_share_leave(share, NULL);
+	}
 }
 
 /* As many of the importing nodes as there is room for; how many there are. */
@@ -444,7 +516,7 @@ u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 
 	count = rsmka_published_bells(export, few, RSMKA_BELLS_FEW, &key);
 	if (count > RSMKA_BELLS_FEW) {
-		many = kmalloc_array(RSMKA_NODES, sizeof(*many), GFP_KERNEL);
+		many = kmalloc_array(RSMKA_NODES, sizeof(*many), GFP_KERNEL_ACCOUNT);
 		if (!many)
 			return RSMERR_INSUFFICIENT_MEM;
 		bells = many;

@@ -11,6 +11,7 @@
  *	  export->lock		held over ops->publish/republish, not over what waits for peers
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
+ *	    share->members
  *	      rsmka_shares_lock
  *	        share->lock	also taken by faults
  *	      controller->lock
@@ -332,6 +333,7 @@ struct rsmka_export {
 	struct rsmka_acl acl;
 	struct rsmka_address address;
 	struct list_head tokens;	/* one per importing node */
+	unsigned int nr_tokens;
 	/* Nodes whose events it hears while it is open; read without the lock. */
 	DECLARE_BITMAP(posters, RSMKA_NODES);
 	struct rcu_head rcu;
@@ -353,6 +355,7 @@ void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
 bool rsmka_export_close(struct rsmka_export *export);
 void rsmka_export_close_wait(struct rsmka_export *export);
+void rsmka_export_gone(struct rsmka_export *export);
 void rsmka_export_free(struct rsmka_export *export);
 
 /* ---- ends that wait for peers (rsmka_end.c) ---- */
@@ -409,9 +412,14 @@ enum rsmka_share_state {
  */
 struct rsmka_share {
 	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock, RCU */
+	struct hlist_node by_path;	/* likewise, by controller and node */
 	struct rcu_head rcu;
-	unsigned int users;		/* imports, connecting threads; rsmka_shares_lock */
-	struct list_head imports;	/* segments; rsmka_shares_lock, RCU */
+	unsigned int users;		/* imports, threads that use it; rsmka_shares_lock */
+	/* Taken before rsmka_shares_lock, for walks, which may be as long as users like. */
+	struct mutex members;
+	/* Segments; read under either or RCU, written under both locks. */
+	struct list_head imports;
+	unsigned int nr_imports;	/* likewise */
 	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
 	struct completion settled;	/* CONNECTING is over */
 
@@ -453,10 +461,12 @@ struct rsmka_share {
 	bool handle_events;		/* the page after the last is that of the events */
 	unsigned long mappings;		/* VMAs of the segment */
 	unsigned long event_mappings;	/* of its events */
-	struct work_struct reap;	/* unmaps after the end */
+	struct work_struct reap;	/* takes the window from processes after the end, unmaps it */
 };
 
-extern struct mutex rsmka_shares_lock;	/* the table, users, imports, state of all shares */
+extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of all shares */
+
+void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
 int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 			struct rsmka_share **out);
@@ -464,8 +474,9 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
 void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
 void rsmka_share_end(struct rsmka_share *share);
-void rsmka_share_zap_locked(struct rsmka_share *share);
+void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
+void rsmka_shares_controller_gone(struct rsmka_controller *controller);
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);

@@ -49,10 +49,10 @@ static void rsmka_stat_export(struct rsm_segment_row *row, struct rsmka_export *
 	mutex_lock(&rsmka_shares_lock);
 	spin_lock(&export->visitors_lock);
 	row->acl_len = export->acl.len;
-	row->nodes = rsmka_list_length(&export->tokens);
+	row->nodes = export->nr_tokens;
 	list_for_each_entry(share, &export->local, local) {
 		row->mappings += READ_ONCE(share->mappings);
-		row->imports += rsmka_list_length(&share->imports);
+		row->imports += share->nr_imports;
 	}
 	spin_unlock(&export->visitors_lock);
 	mutex_unlock(&rsmka_shares_lock);
@@ -70,7 +70,7 @@ static void rsmka_stat_import(struct rsm_segment_row *row, const struct rsmka_se
 	row->node = share->node;
 	row->mode = importer->mode;
 	row->mappings = READ_ONCE(share->mappings);
-	row->imports = rsmka_list_length(&share->imports);
+	row->imports = share->nr_imports;
 	strscpy(row->controller, share->controller->name, sizeof(row->controller));
 }
 
