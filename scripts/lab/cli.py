@@ -115,6 +115,8 @@ def _build_verbs(add):
     s.add_argument("--target", choices=list(fuzz.SHARES), metavar="TARGET",
                    help=f"only this one: {', '.join(fuzz.SHARES)}")
     s.add_argument("--input", metavar="FILE", help="run this input once instead")
+    s.add_argument("--coverage", action="store_true",
+                   help="show which part of the device all inputs reach, per file")
 
 
 def _lab_verb(add, name, func, text, **kwargs):

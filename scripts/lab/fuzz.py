@@ -7,11 +7,12 @@ Two targets: `sci-fuzz` is the guests of two nodes that use each other
 is kept in build/fuzz/corpus, and the next run goes on from there; an input that
 fails is kept in build/fuzz/found.
 """
+import collections
 import pathlib
 import re
 import tempfile
 
-from . import fuzzseeds, paths, prepare, qemutree, ui
+from . import fuzzseeds, paths, prepare, qemudist, qemutree, ui
 
 SECONDS_PER_INPUT = 60  # longer is a hang
 MAX_LENGTH = 4096       # bytes of an input
@@ -25,6 +26,8 @@ SHARES = {"sci-fuzz": 0.8, "generic-fuzz-sci": 0.2}
 SUPPRESSIONS = paths.QEMU_DEVICE / "fuzz" / "leaks.supp"
 
 _STATUS = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) .*exec/s: (\d+)")
+# Of a function: edges that were taken, edges that there are, its file.
+_COVERED = re.compile(r"^(?:UN)?COVERED_FUNC: hits: \d+ edges: (\d+)/(\d+) .*/hw/sci/(\S+?):\d+")
 
 
 def _note(progress, line):
@@ -99,8 +102,25 @@ def _fuzz(program, target, seconds, seed):
     return good
 
 
+def _report_coverage(program, target):
+    """Which edges of the device's code all inputs take that are known, per file."""
+    _run(program, target, ["-runs=0", "-print_coverage=1", _corpus(target), _seeds(target)])
+    taken, edges = collections.Counter(), collections.Counter()
+    text = (paths.LOGS / f"fuzz-{target}.log").read_text(encoding="utf-8", errors="replace")
+    for line in text.splitlines():
+        m = _COVERED.match(line)
+        if m and not m[3].startswith("fuzz/"):
+            for name in (m[3], "total"):
+                taken[name] += int(m[1])
+                edges[name] += int(m[2])
+    for name in sorted(edges, key=lambda name: (name == "total", name)):
+        ui.say(f"{100 * taken[name] / edges[name]:6.1f} %  {taken[name]:5d} of {edges[name]:5d}"
+               f"  {name}")
+
+
 def main(args):
     prepare.install("build", "fuzz")
+    qemudist.prepare()
     program = qemutree.build_fuzzer()
     if args.input:
         file = pathlib.Path(args.input).absolute()
@@ -115,4 +135,6 @@ def main(args):
     for target in targets:
         seconds = max(1, int(args.minutes * 60 * SHARES[target] / whole))
         good = _fuzz(program, target, seconds, args.seed) and good
+        if args.coverage:
+            _report_coverage(program, target)
     return 0 if good else 1

@@ -150,4 +150,8 @@ def build_fuzzer():
         _hook()
         _configure(fuzzer)
         _ninja(fuzzer, "qemu: compile the fuzzer", "qemu-fuzz", [program])
+        # Debian's source has no firmware; a machine does not start without, although
+        # nothing of it is run.
+        _link(fuzzer.directory / "qemu-bundle/usr/local/share/qemu-firmware",
+              paths.QEMU_DIST / "usr/share/seabios")
     return fuzzer.directory / program
