@@ -188,13 +188,16 @@ static void fuzz_config(QTestState *s, FuzzNode *n, unsigned offset,
     }
 }
 
-/* As firmware and a driver leave an adapter; resets undo that. */
-static void fuzz_set_up(QTestState *s, FuzzNode *n)
+static uint64_t fuzz_set_up_csr(const FuzzNode *n)
+{
+    return FUZZ_BARS + n->number * FUZZ_BARS_SIZE + 0x0f000000;
+}
+
+static void fuzz_set_up_bars(QTestState *s, FuzzNode *n)
 {
     uint64_t bars = FUZZ_BARS + n->number * FUZZ_BARS_SIZE;
-    uint64_t csr = bars + 0x0f000000;
 
-    fuzz_config(s, n, PCI_BASE_ADDRESS_0, 4, csr);
+    fuzz_config(s, n, PCI_BASE_ADDRESS_0, 4, fuzz_set_up_csr(n));
     fuzz_config(s, n, PCI_BASE_ADDRESS_2, 4, bars);
     fuzz_config(s, n, PCI_BASE_ADDRESS_3, 4, 0);
     fuzz_config(s, n, PCI_BASE_ADDRESS_4, 4, bars + 0x0e000000);
@@ -203,14 +206,41 @@ static void fuzz_set_up(QTestState *s, FuzzNode *n)
                 PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     fuzz_config(s, n, PCI_DEVICE(n->dev)->msix_cap + PCI_MSIX_FLAGS, 2,
                 PCI_MSIX_FLAGS_ENABLE);
+}
+
+static void fuzz_set_up_vectors(QTestState *s, FuzzNode *n)
+{
     for (unsigned i = 0; i < MIN(FUZZ_VECTORS, n->dev->lines + 1); i++) {
-        uint64_t entry = csr + SCI_MSIX_TABLE + i * PCI_MSIX_ENTRY_SIZE;
+        uint64_t entry = fuzz_set_up_csr(n) + SCI_MSIX_TABLE +
+                         i * PCI_MSIX_ENTRY_SIZE;
 
         qtest_writel(s, entry, FUZZ_MSI + n->number * 0x1000 + i * 4);
         qtest_writel(s, entry + PCI_MSIX_ENTRY_UPPER_ADDR, 0);
         qtest_writel(s, entry + PCI_MSIX_ENTRY_DATA, i + 1);
         qtest_writel(s, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
     }
+}
+
+/* As firmware and a driver leave the adapters; resets undo that. */
+static void fuzz_set_up(QTestState *s)
+{
+    /* Each BAR by itself would have QEMU make its memory map anew. */
+    memory_region_transaction_begin();
+    for (unsigned i = 0; i < FUZZ_NODES; i++) {
+        fuzz_set_up_bars(s, &fuzz_nodes[i]);
+    }
+    memory_region_transaction_commit();
+    for (unsigned i = 0; i < FUZZ_NODES; i++) {
+        fuzz_set_up_vectors(s, &fuzz_nodes[i]);
+    }
+}
+
+static void fuzz_reset_machine(QTestState *s)
+{
+    memory_region_transaction_begin();
+    qemu_system_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+    memory_region_transaction_commit();
+    fuzz_settle(s);
 }
 
 /* Any access of any size to BAR 0: registers, MSI-X, what is between. */
@@ -440,10 +470,8 @@ static void fuzz_control(QTestState *s, FuzzNode *n, const FuzzOp *op)
 
 static void fuzz_machine_reset(QTestState *s, FuzzNode *n, const FuzzOp *op)
 {
-    fuzz_reset(s);
-    for (unsigned i = 0; i < FUZZ_NODES; i++) {
-        fuzz_set_up(s, &fuzz_nodes[i]);
-    }
+    fuzz_reset_machine(s);
+    fuzz_set_up(s);
 }
 
 /* What the administrator does meanwhile. */
@@ -561,8 +589,7 @@ static void fuzz_clean_up(QTestState *s)
         object_property_set_bool(obj, "link", true, &error_abort);
         object_property_parse(obj, "links-down", "", &error_abort);
     }
-    fuzz_reset(s);
-    fuzz_settle(s);
+    fuzz_reset_machine(s);
     qtest_memwrite(s, FUZZ_TABLES, zero, sizeof(zero));
 }
 
@@ -571,12 +598,10 @@ static void sci_fuzz(QTestState *s, const unsigned char *data, size_t size)
     struct sci_access_row everybody;
 
     memset(&everybody, 0xff, sizeof(everybody));
+    fuzz_set_up(s);
     for (unsigned i = 0; i < FUZZ_NODES; i++) {
-        FuzzNode *n = &fuzz_nodes[i];
-
-        fuzz_set_up(s, n);
-        qtest_memwrite(s, fuzz_tables(n) + FUZZ_ACCESS, &everybody,
-                       sizeof(everybody));
+        qtest_memwrite(s, fuzz_tables(&fuzz_nodes[i]) + FUZZ_ACCESS,
+                       &everybody, sizeof(everybody));
     }
     for (; size >= sizeof(FuzzOp); size -= sizeof(FuzzOp)) {
         FuzzOp op;

@@ -15,7 +15,7 @@ import tempfile
 from . import fuzzseeds, paths, prepare, qemudist, qemutree, ui
 
 SECONDS_PER_INPUT = 60  # longer is a hang
-MAX_LENGTH = 4096       # bytes of an input
+MAX_LENGTH = 2048       # bytes of an input
 RSS_MIB = 4096
 
 FOUND = paths.FUZZ / "found"
