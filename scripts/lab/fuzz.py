@@ -126,8 +126,10 @@ def main(args):
         file = pathlib.Path(args.input).absolute()
         if not file.is_file():
             raise ui.Failure(f"{file} is not a file")
-        good = _run(program, args.target or _target_of(file), [file])
-        ui.say(ui.tail(paths.LOGS / f"fuzz-{args.target or _target_of(file)}.log"))
+        target = args.target or _target_of(file)
+        good = _run(program, target, [file])
+        if good:
+            ui.say(ui.tail(paths.LOGS / f"fuzz-{target}.log"))
         return 0 if good else 1
     targets = [args.target] if args.target else list(SHARES)
     whole = sum(SHARES[target] for target in targets)

@@ -25,9 +25,9 @@ OPTIONS = [
 FUZZER_OPTIONS = [
     "--python=/usr/bin/python3", "--target-list=x86_64-softmmu", "--cc=clang", "--host-cc=clang",
     "--without-default-features", "--without-default-devices",
-    "--with-devices-x86_64=../../../hw/sci/fuzz/machine", "--enable-kvm", "--disable-docs",
-    "--disable-install-blobs", "--enable-trace-backends=log", "--enable-fuzzing",
-    "--enable-asan", "--enable-ubsan", "-Doptimization=1",
+    "--with-devices-x86_64=../../../hw/sci/fuzz/machine", "--enable-kvm", "--enable-fdt=disabled",
+    "--disable-docs", "--disable-install-blobs", "--enable-trace-backends=log",
+    "--enable-fuzzing", "--enable-asan", "--enable-ubsan", "-Doptimization=1",
 ]
 # Counters only in our files: in all of QEMU they cost more than they tell.
 COUNTING_CC = paths.TOP / "scripts" / "lab" / "coverage-cc"
