@@ -628,7 +628,7 @@ static void sci_fuzz_find_nodes(QTestState *s)
 
 static GString *sci_fuzz_cmdline(FuzzTarget *t)
 {
-    g_autofree char *args = generic_fuzzer_sci_args();
+    g_autofree char *args = sci_fuzz_args("");
     GString *cmdline = g_string_new(TARGET_NAME);
 
     g_string_append_printf(cmdline, " -display none -machine accel=qtest "

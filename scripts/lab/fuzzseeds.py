@@ -74,6 +74,7 @@ def sci_fuzz():
         "registers": b"".join(_op(REGISTER, B, reg, value=0xffffffff) for reg in range(72)),
         "csr": b"".join(_op(CSR, A, offset, how, 0x5a5a5a5a5a5a5a5a) for how in range(8)
                         for offset in (0, 3, 0x18, 0x20, 0x100, 0x800, 0x1004, 0x2000, 0x3000)),
+        "reads": b"".join(_op(CSR, A, 4 * reg, 6) for reg in range(72)),
         "map": _mapped() + used,
         "copy": _mapped(READ) + used,
         "write-only": _mapped(WRITE) + used,
