@@ -25,7 +25,7 @@ PAGE = 4096
 SIZE = 32 * PAGE
 MARKER = 0x5702E5E7
 FILL = 0x0F111ED0F111ED00
-SECONDS = 120
+SECONDS = 300
 WAITS = {"path": "/machine/peripheral/sci0", "property": "x-reset-waits"}
 
 
@@ -149,6 +149,16 @@ def adapters_are_reset_again_and_again_under_peers_that_halt(lab):
     pairlib.paths_are_active(lab)
 
 
+def describe(node):
+    """What a node that broke is at, as far as it still says."""
+    for command in (["ps", "-o", "pid,stat,time,args"], ["cat", "/proc/meminfo"]):
+        with contextlib.suppress(AssertionError, ui.Failure, OSError):
+            print(node.check(*command, timeout=20), flush=True)
+    for text in (str(node.qmp("query-status")), node.waits_for(),
+                 *node.log().splitlines()[-20:]):
+        print(f"# {text}", flush=True)
+
+
 def rounds(count, waits):
     lab = testlib.TestLab(3)
     found = broken = 0
@@ -161,6 +171,7 @@ def rounds(count, waits):
             except (AssertionError, ui.Failure, OSError) as error:
                 broken += 1
                 print(f"reset {k + 1}: node 1 broke: {error}", flush=True)
+                describe(lab.node(1))
                 lab.node(1).kill()
                 lab.heal()
                 continue
