@@ -63,9 +63,10 @@ int sci_agent_register(struct sci_device *sd)
 		.direct_access_sizes = 0xf,	/* 1, 2, 4 and 8 bytes: the window is memory */
 		.atomic_sizes = 0xf,
 		.page_size = SCI_PAGE_SIZE / 1024,
-		.max_export_segment_size = exports * SCI_PAGE_SIZE,
-		.tot_export_segment_size = exports * SCI_PAGE_SIZE,
-		.max_export_segments = exports,
+		/* Each takes a page more than it has. */
+		.max_export_segment_size = (exports - 1) * SCI_PAGE_SIZE,
+		.tot_export_segment_size = (exports - 1) * SCI_PAGE_SIZE,
+		.max_export_segments = exports / 2,
 		.max_import_map_size = imports * sd->granule,
 		.tot_import_map_size = imports * sd->granule,
 		.max_import_segments = imports,
