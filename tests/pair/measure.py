@@ -6,7 +6,7 @@
 copy     time of a 64 KiB copy through the window over that of a local one
 put      time of put and get of several sizes over that of memcpy() in own memory
 map      time of connect, map and first touch of the 10th, 1000th and 3800th segment, over
-         that of a signal there and back, and over that of the 10th
+         that of a signal there and back to who sleeps, and over that of the 10th
 revoke   time of taking a page back from all nodes while the other one has nothing to do,
          and while its kernel commits mappings without pause
 signal   times of a post and of a signal there and back, while the receiver looks and while it
@@ -49,7 +49,13 @@ def put(lab):
                   flush=True)
 
 
+def _set_busy_poll(lab, microseconds):
+    for node in lab.nodes:
+        node.check("sh", "-c", f"echo {microseconds} > {BUSY_POLL}")
+
+
 def map_segments(lab):
+    _set_busy_poll(lab, 0)
     count = str(MARKS[-1] + NEAR)
     for _ in range(RUNS):
         with lab.node(1).spawn("mapcost", "export", "500000", count) as e:
@@ -105,10 +111,9 @@ def signal(lab):
     for _ in range(RUNS):
         floor = _signals("floor", SIGNALS)
         print(f"floor: p50 {floor['p50']:.2f} p99 {floor['p99']:.2f} us", flush=True)
-        for busy_poll in ("500", "0"):
-            for node in lab.nodes:
-                node.check("sh", "-c", f"echo {busy_poll} > {BUSY_POLL}")
-            state = "receiver looks" if busy_poll != "0" else "receiver sleeps"
+        for busy_poll in (500, 0):
+            _set_busy_poll(lab, busy_poll)
+            state = "receiver looks" if busy_poll else "receiver sleeps"
             with one.spawn("signals", "echo", "400900") as echo:
                 echo.expect("^ready$")
                 before = _rung(two, one)
