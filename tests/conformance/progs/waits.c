@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "waiting.h"
@@ -127,9 +128,12 @@ static int getv_with_post(rsm_memseg_import_handle_t import)
 
 static void post_until(void *argument)
 {
+	const struct rlimit no_room = { 0, 0 };
 	struct posting *posting = argument;
 	int ret = RSM_SUCCESS;
 
+	/* Where the library cannot map the words of the segment, a post is a message. */
+	require(setrlimit(RLIMIT_AS, &no_room), 0);
 	while (posting->posted < MANY_POSTS && ret == RSM_SUCCESS) {
 		ret = posting->post(posting->import);
 		posting->posted++;
