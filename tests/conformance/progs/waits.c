@@ -103,14 +103,14 @@ static int post(rsm_memseg_import_handle_t import)
 	return rsm_intr_signal_post(import, 0);
 }
 
-static int vector_with_post(rsm_memseg_import_handle_t import,
-			    int (*call)(rsm_scat_gath_t *))
+static int vector(rsm_memseg_import_handle_t import, int (*call)(rsm_scat_gath_t *),
+		  int flags)
 {
 	uint64_t word = 0;
 	rsm_iovec_t entry = { RSM_VA_TYPE, { .vaddr = (void *)&word }, 0, 0, 8 };
 	rsm_scat_gath_t sg = {
 		.io_request_count = 1, .remote_handle = import, .iovec = &entry,
-		.flags = RSM_IMPLICIT_SIGPOST,
+		.flags = flags,
 	};
 
 	return call(&sg);
@@ -118,12 +118,12 @@ static int vector_with_post(rsm_memseg_import_handle_t import,
 
 static int putv_with_post(rsm_memseg_import_handle_t import)
 {
-	return vector_with_post(import, rsm_memseg_import_putv);
+	return vector(import, rsm_memseg_import_putv, RSM_IMPLICIT_SIGPOST);
 }
 
 static int getv_with_post(rsm_memseg_import_handle_t import)
 {
-	return vector_with_post(import, rsm_memseg_import_getv);
+	return vector(import, rsm_memseg_import_getv, RSM_IMPLICIT_SIGPOST);
 }
 
 static void post_until(void *argument)
@@ -180,6 +180,8 @@ static void e_a_post_that_waits_is_interrupted_by_a_signal(void)
 	size_t i;
 
 	sigaction(SIGUSR1, &action, NULL);
+	/* While there is room to map the segment. */
+	require(vector(imported.import, rsm_memseg_import_putv, 0), RSM_SUCCESS);
 	host_ok("pause");
 	for (i = 0; i < ARRAY(posts); i++) {
 		/* There is no room left after the first. */
