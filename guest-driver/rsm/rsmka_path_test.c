@@ -6,6 +6,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <kunit/test.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "rsmka_path.h"
