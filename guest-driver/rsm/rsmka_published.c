@@ -41,6 +41,17 @@ static unsigned long rsmka_token_hash(const struct rsmka_controller *controller,
 	return (unsigned long)controller + node * GOLDEN_RATIO_32;
 }
 
+/*
+ * Whether a node is heard: it may connect, or it has while it could.  An import
+ * keeps its rights when the access list changes, and those include to post;
+ * one that can store into the event words would post all the same.
+ */
+static void rsmka_published_set_poster(struct rsmka_export *export, u32 node, bool imports)
+{
+	assign_bit(node, export->posters,
+		   imports || rsmka_acl_grants(&export->acl, export->mode, node));
+}
+
 static void rsmka_token_add(struct rsmka_export *export, struct rsmka_token *token, u32 node)
 {
 	lockdep_assert_held(&export->visitors_lock);
@@ -48,6 +59,7 @@ static void rsmka_token_add(struct rsmka_export *export, struct rsmka_token *tok
 	token->node = node;
 	list_add(&token->list, &export->tokens);
 	export->nr_tokens++;
+	rsmka_published_set_poster(export, node, true);
 	spin_lock(&rsmka_tokens_lock);
 	hash_add(rsmka_tokens, &token->by_path, rsmka_token_hash(export->controller, node));
 	spin_unlock(&rsmka_tokens_lock);
@@ -59,6 +71,7 @@ static void rsmka_token_remove(struct rsmka_token *token)
 	lockdep_assert_held(&token->export->visitors_lock);
 	list_del(&token->list);
 	token->export->nr_tokens--;
+	rsmka_published_set_poster(token->export, token->node, false);
 	spin_lock(&rsmka_tokens_lock);
 	hash_del(&token->by_path);
 	spin_unlock(&rsmka_tokens_lock);
@@ -96,12 +109,15 @@ void rsmka_published_release(u32 key)
 /* The access list has changed. */
 static void rsmka_published_set_posters(struct rsmka_export *export)
 {
+	DECLARE_BITMAP(importers, RSMKA_NODES) = {};
+	struct rsmka_token *token;
 	u32 node;
 
 	lockdep_assert_held(&export->visitors_lock);
+	list_for_each_entry(token, &export->tokens, list)
+		__set_bit(token->node, importers);
 	for (node = 1; node < RSMKA_NODES; node++)
-		assign_bit(node, export->posters,
-			   rsmka_acl_grants(&export->acl, export->mode, node));
+		rsmka_published_set_poster(export, node, test_bit(node, importers));
 }
 
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,

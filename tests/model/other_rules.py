@@ -115,7 +115,8 @@ class AllRules(ImportRules):
         export = self.published[share.export.node].get(share.key)
         if not export:
             return
-        if share.remote and (export.controller != SCI or not export.offer(share.node)):
+        if share.remote and share not in export.shares and \
+                (export.controller != SCI or not export.offer(share.node)):
             return
         export.events.post(once, share.remote)
 
