@@ -42,6 +42,7 @@ int rsm_intr_signal_post(void *memseg, uint_t flags)
 
 	if (!segment)
 		return RSMERR_BAD_SEG_HNDL;
+	post.identity = segment->identity;
 	if (flags & RSM_SIGPOST_NO_ACCUMULATE)
 		post.flags = RSM_POST_NO_ACCUMULATE;
 	return rsmerr_of_call(rsm_device_call(segment->fd, RSM_IOC_POST, &post));
@@ -61,7 +62,14 @@ int rsm_intr_signal_wait(void *memseg, int timeout)
 	event.events = POLLRDNORM;
 	rsm_deadline_set(&deadline, timeout);
 
-	do {
+	/* The agent is asked first: it knows whether the descriptor is ours, to wait for. */
+	for (;;) {
+		consume = (struct rsm_ioc_consume){ .identity = segment->identity };
+		ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
+		if (ret != RSMERR_TIMEOUT)
+			return rsmerr_of_call(ret);
+
+		/* Another waiter may be faster: then wait on in the time left. */
 		ready = poll(&event, 1, rsm_deadline_left(&deadline));
 		if (ready < 0)
 			return rsmerr_of_poll(-errno);
@@ -69,12 +77,5 @@ int rsm_intr_signal_wait(void *memseg, int timeout)
 			return RSMERR_TIMEOUT;
 		if (!(event.revents & POLLRDNORM))
 			return RSMERR_BAD_SEG_HNDL;
-
-		consume = (struct rsm_ioc_consume){ 0 };
-		ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
-		if (ret != RSMERR_TIMEOUT)
-			return rsmerr_of_call(ret);
-		/* Another waiter was faster: wait for the next event in the time left. */
-	} while (rsm_deadline_left(&deadline));
-	return RSMERR_TIMEOUT;
+	}
 }
