@@ -20,9 +20,9 @@
  *
  * MFENCE alone is enough: it also orders non-temporal stores of the program,
  * which a release does not.  So would a locked instruction on the stack, for
- * windows are mapped write-back.  On a processor that takes a sixth of the
+ * windows are mapped write-back.  On a processor that takes a seventh of the
  * time; but under TCG, where each locked instruction is a call of a function and
- * MFENCE is one instruction of the host, it takes five to ten times as long.
+ * MFENCE is one instruction of the host, it takes eight times as long.
  */
 static inline void rsm_barrier_fence(void)
 {
