@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "library.h"
+#include "span.h"
 
 #define NS_PER_MS	1000000
 
@@ -38,7 +39,7 @@ int rsm_deadline_left(const struct rsm_deadline *deadline)
 
 static int signal_post(struct rsm_segment *segment, __u32 flags)
 {
-	struct rsm_ioc_post post = { .flags = flags };
+	struct rsm_ioc_post post = { .flags = flags, .identity = segment->identity };
 
 	return rsmerr_of_call(rsm_device_call(segment->fd, RSM_IOC_POST, &post));
 }
@@ -56,8 +57,10 @@ static struct rsm_event_words *import_events(rsm_memseg_import_handle_t import)
 		return events;
 	pthread_mutex_lock(&import->segment.lock);
 	if (!import->events && import->posts) {
-		page = mmap(NULL, rsm_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-			    import->segment.fd, (off_t)RSM_MMAP_EVENTS);
+		page = MAP_FAILED;
+		if (!rsm_segment_identify(&import->segment))
+			page = mmap(NULL, rsm_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+				    import->segment.fd, (off_t)RSM_MMAP_EVENTS);
 		if (page == MAP_FAILED)
 			__atomic_store_n(&import->posts, false, __ATOMIC_RELAXED);
 		else
@@ -94,13 +97,11 @@ static int import_reached(rsm_memseg_import_handle_t import)
 
 	if (rsm_barrier_aborted(import))
 		return RSMERR_CONN_ABORTED;
-	if (!import->path)
-		return RSM_SUCCESS;
 	rsm_import_path_read(import, &now);
 	if (now.changes == __atomic_load_n(&import->good_changes, __ATOMIC_RELAXED) &&
 	    now.revokes == __atomic_load_n(&import->good_revokes, __ATOMIC_RELAXED))
 		return RSM_SUCCESS;
-	return rsmerr_of_call(rsm_import_check(import));
+	return rsmerr_of_call(rsm_segment_check(&import->segment));
 }
 
 static int import_post(rsm_memseg_import_handle_t import, __u32 flags)
@@ -133,22 +134,32 @@ int rsm_intr_signal_post(void *memseg, uint_t flags)
 int rsm_intr_signal_wait(void *memseg, int timeout)
 {
 	struct rsm_segment *segment = memseg;
-	struct rsm_ioc_consume consume = { .flags = timeout ? RSM_CONSUME_LOOK : 0 };
+	__u32 look = timeout ? RSM_CONSUME_LOOK : 0;
+	struct rsm_ioc_consume consume;
 	struct rsm_deadline deadline;
 	struct pollfd event;
 	int ready, ret;
 
 	if (!segment)
 		return RSMERR_BAD_SEG_HNDL;
-	/* Mostly it is there, or comes while the agent looks for it: a fraction of a millisecond. */
-	ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
-	if (ret != RSMERR_TIMEOUT)
-		return rsmerr_of_call(ret);
 	event.fd = segment->fd;
 	event.events = POLLRDNORM;
 	rsm_deadline_set(&deadline, timeout);
 
-	do {
+	/*
+	 * The agent is asked first: mostly the event is there, or comes while the agent looks
+	 * for it, a fraction of a millisecond; and it knows whether the descriptor is ours.
+	 */
+	for (;;) {
+		consume = (struct rsm_ioc_consume){
+			.flags = look, .identity = segment->identity,
+		};
+		look = 0;
+		ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
+		if (ret != RSMERR_TIMEOUT)
+			return rsmerr_of_call(ret);
+
+		/* Another waiter may be faster: then wait on in the time left. */
 		ready = poll(&event, 1, rsm_deadline_left(&deadline));
 		if (ready < 0)
 			return rsmerr_of_poll(-errno);
@@ -156,12 +167,5 @@ int rsm_intr_signal_wait(void *memseg, int timeout)
 			return RSMERR_TIMEOUT;
 		if (!(event.revents & POLLRDNORM))
 			return RSMERR_BAD_SEG_HNDL;
-
-		consume = (struct rsm_ioc_consume){ 0 };
-		ret = rsm_device_call(segment->fd, RSM_IOC_CONSUME, &consume);
-		if (ret != RSMERR_TIMEOUT)
-			return rsmerr_of_call(ret);
-		/* Another waiter was faster: wait for the next event in the time left. */
-	} while (rsm_deadline_left(&deadline));
-	return RSMERR_TIMEOUT;
+	}
 }

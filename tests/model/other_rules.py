@@ -170,7 +170,7 @@ class AllRules(ImportRules):
         line = f"getpoll {kind} {slot}"
         if not h:
             return line, exactly(BAD_SEG_HNDL)
-        usable = bool(kind) or h.published
+        usable = bool(kind) or h.export.state == "published"
 
         def judge(result, words):
             wanted = [OK if usable else BAD_SEG_HNDL, str(int(usable)), "1"]

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Prints figures, judges nothing: `measure.py copy|put|map|revoke|signal|connect`.
+"""Prints figures, judges nothing: `measure.py copy|put|barrier|map|revoke|signal|connect`.
 
 copy     time of a 64 KiB copy through the window over that of a local one
 put      time of put and get of several sizes over that of memcpy() in own memory
+barrier  time of barrier spans and of transfers of few bytes over that of a locked addition
 map      time of connect, map and first touch of the 10th, 1000th and 3800th segment, over
          that of a signal there and back to who sleeps, and over that of the 10th
 revoke   time of taking a page back from all nodes while the other one has nothing to do,
@@ -47,6 +48,13 @@ def put(lab):
         for size in PUT_SIZES:
             print(lab.node(2).check("putratio", "1", "400402", str(size), timeout=120).strip(),
                   flush=True)
+
+
+def barrier(lab):
+    with Shell(lab.node(1)) as e:
+        e.publish(0, "400403")
+        for _ in range(RUNS):
+            print(lab.node(2).check("barriercost", "1", "400403", timeout=120), flush=True)
 
 
 def _set_busy_poll(lab, microseconds):
@@ -135,8 +143,8 @@ def connect(lab, started):
 
 
 def main():
-    figures = {"copy": copy, "put": put, "map": map_segments, "revoke": revoke,
-               "signal": signal, "connect": connect}
+    figures = {"copy": copy, "put": put, "barrier": barrier, "map": map_segments,
+               "revoke": revoke, "signal": signal, "connect": connect}
     if len(sys.argv) != 2 or sys.argv[1] not in figures:
         sys.exit(__doc__)
     lab = testlib.TestLab(2)

@@ -12,6 +12,11 @@
  * import segment for good.  Everything that a descriptor names dies with its
  * last close.
  *
+ * EXPORT and CONNECT return the segment's `identity`, which no other segment of
+ * the node has or had since the module was loaded.  All other commands for
+ * segments are given it, and fail with BAD_SEG_HNDL if the descriptor has another
+ * one: the program has closed the descriptor and its number was used again.
+ *
  * An ioctl fails with -1 and errno only for what the kernel itself refuses:
  * ENOTTY (unknown number), EFAULT (argument not accessible), EINVAL (flags or
  * reserved members not 0), EINTR (a signal came while it waited).  In all
@@ -109,6 +114,7 @@ struct rsm_ioc_export {
 	char controller[RSM_CONTROLLER_NAME];
 	__u64 vaddr;		/* multiple of the page size */
 	__u64 length;		/* bytes, multiple of the page size */
+	__u64 identity;		/* out */
 };
 
 #define RSM_EXPORT_ALLOW_REBIND	0x1
@@ -129,6 +135,7 @@ struct rsm_acl_entry {
 struct rsm_ioc_publish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__u64 identity;
 	__u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
 	__u32 key;		/* segment id; 0 = choose one; out: the id */
@@ -138,6 +145,7 @@ struct rsm_ioc_publish {
 struct rsm_ioc_unpublish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__u64 identity;
 };
 
 /*
@@ -148,6 +156,7 @@ struct rsm_ioc_unpublish {
 struct rsm_ioc_republish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__u64 identity;
 	__u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
 	__u32 reserved;		/* 0 */
@@ -162,6 +171,7 @@ struct rsm_ioc_republish {
 struct rsm_ioc_rebind {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__u64 identity;
 	__u64 vaddr;
 	__u64 length;
 };
@@ -180,6 +190,7 @@ struct rsm_ioc_connect {
 	__u32 attributes;	/* out: RSM_CONNECT_* */
 	__u32 path_offset;	/* out: of struct rsm_path_state in the RSM_MMAP_STATUS page */
 	__u32 path_changes;	/* out: rsm_path_state.changes at the time of connection */
+	__u64 identity;		/* out */
 };
 
 #define RSM_CONNECT_PATH	0x1	/* remote: RSM_MMAP_STATUS can be mapped */
@@ -204,13 +215,22 @@ struct rsm_path_state {
 #define RSM_LINK_UP	2
 
 /*
- * CHECK: status is CONN_ABORTED if this connection has ended, whether or not
- * the agent had heard of it before; 0 if it stands (whatever other segments of
- * that node suffered); BAD_SEG_HNDL if this is no import.
+ * CHECK.  An import: status is CONN_ABORTED if this connection has ended, whether
+ * or not the agent had heard of it before; 0 if it stands (whatever other segments
+ * of that node suffered).  An export: 0 if it is published, SEG_NOT_PUBLISHED if
+ * not, be it that its memory or its controller is gone.
  */
 struct rsm_ioc_check {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__u64 identity;
+};
+
+/* IDENTIFY: 0 if this is the segment of that identity, whatever became of it. */
+struct rsm_ioc_identify {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__u64 identity;
 };
 
 /*
@@ -232,6 +252,7 @@ struct rsm_event_words {
 struct rsm_ioc_post {
 	__u32 status;
 	__u32 flags;		/* RSM_POST_* */
+	__u64 identity;
 };
 
 #define RSM_POST_NO_ACCUMULATE	0x1	/* drop it where one is pending */
@@ -244,6 +265,7 @@ struct rsm_ioc_post {
 struct rsm_ioc_consume {
 	__u32 status;
 	__u32 flags;		/* RSM_CONSUME_* */
+	__u64 identity;
 };
 
 #define RSM_CONSUME_LOOK	0x1	/* if there is none, look for it for a short time */
@@ -362,5 +384,6 @@ struct rsm_ioc_counters {
 #define RSM_IOC_REBIND		_IOWR(RSM_IOC_MAGIC, 0x0b, struct rsm_ioc_rebind)
 #define RSM_IOC_SEGMENTS	_IOWR(RSM_IOC_MAGIC, 0x0c, struct rsm_ioc_segments)
 #define RSM_IOC_COUNTERS	_IOWR(RSM_IOC_MAGIC, 0x0d, struct rsm_ioc_counters)
+#define RSM_IOC_IDENTIFY	_IOWR(RSM_IOC_MAGIC, 0x0e, struct rsm_ioc_identify)
 
 #endif /* _UAPI_RSM_H */
