@@ -31,6 +31,7 @@ struct rsmka_attr {
 	u64 max_import_map_size;
 	u64 tot_import_map_size;
 	u64 max_import_segments;
+	u32 max_access_lists;		/* that differ, among all exports; 0 = no limit */
 };
 
 /* Which nodes may read and write an export. */
@@ -45,28 +46,43 @@ struct rsmka_address {
 	u32 key;	/* never used twice by one incarnation of a node */
 };
 
+/* What to do while there is no room for a message. */
+enum rsmka_patience {
+	RSMKA_NO_WAIT,			/* -EAGAIN */
+	RSMKA_WAIT,			/* until a signal comes: -EINTR */
+	RSMKA_WAIT_IDLE,		/* for as long as the session lasts */
+};
+
+/* A node that has come up. */
+struct rsmka_peer_info {
+	u32 session;	/* not 0; another one each time that a node of the adapter comes up */
+	u32 unit;	/* in the name of the node's adapter; the node may say anything */
+	u64 hwaddr;
+};
+
 /*
- * Ops down.  All may sleep and are called without any lock of the agent that an
- * event below takes.  -errno: EHOSTUNREACH peer not up, ESTALE another
- * incarnation, ENXIO the exporter took the pages back, EACCES the exporter does
+ * Ops down.  All may sleep, but for the looks, and are called without any lock of the agent
+ * that an event below takes.  -errno: EHOSTUNREACH peer not up, ESTALE another
+ * session, ENXIO the exporter took the pages back, EACCES the exporter does
  * not allow it, ENOSPC adapter resources exhausted, ENOMEM, ENODEV adapter gone.
  */
 struct rsmka_controller_ops {
 	struct module *owner;
 
 	/*
-	 * Make pages reachable.  The caller has pinned them and keeps them, and the
-	 * array, until unpublish() or rebind() has returned.  @handle and @address are valid
-	 * on 0.  Waits for a peer only if @wait, otherwise -ENOSPC.
+	 * Make pages reachable, @pages and after them @last.  The caller has pinned them
+	 * and keeps them, and the array, until unpublish() has returned, or rebind() those
+	 * that it replaces.  @handle and @address are valid on 0.  Waits for a peer only
+	 * if @wait, until a signal comes (-EINTR), otherwise -ENOSPC.
 	 */
 	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, bool wait,
+		       struct page *last, const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle);
 	/* Replace the access rights; mappings that exist keep theirs. */
 	int (*republish)(void *adapter, void *handle, const struct rsmka_access *access,
 			 bool wait);
 	/*
-	 * Put as many other pages in the place of those published.  Mappings
+	 * Put other pages in the place of those published, but for the last.  Mappings
 	 * of peers go over to them, page by page, without a gap.  On return no
 	 * peer reaches the old ones.  Waits as unpublish() does; never fails.
 	 */
@@ -81,7 +97,7 @@ struct rsmka_controller_ops {
 	 * Map pages of a peer into the window.  @phys: where, contiguous, of
 	 * ordinary memory type (map it write-back).
 	 */
-	int (*map)(void *adapter, u32 node, u32 incarnation, const struct rsmka_address *address,
+	int (*map)(void *adapter, u32 node, u32 session, const struct rsmka_address *address,
 		   unsigned long nr_pages, bool write, phys_addr_t *phys, void **handle);
 	/* The caller has removed every mapping of the window range. */
 	void (*unmap)(void *adapter, void *handle);
@@ -96,17 +112,26 @@ struct rsmka_controller_ops {
 	const struct rsm_path_state *(*path_state)(void *adapter, u32 node, phys_addr_t *phys);
 
 	/*
-	 * Send one message, in order, to the agent on a node; sleeps while the
-	 * peer's queue is full.  0 = it is in the peer's memory.
-	 * -EINTR only if @interruptible.
+	 * Send one message of a session, in order, to the agent on a node.  0 = it is in
+	 * the peer's memory.
 	 */
-	int (*send)(void *adapter, u32 node, u32 incarnation, const void *message, size_t length,
-		    bool interruptible);
+	int (*send)(void *adapter, u32 node, u32 session, const void *message, size_t length,
+		    enum rsmka_patience patience);
+
+	/*
+	 * For a thread that expects a message and does not want to be woken for it: look()
+	 * receives what has come and says whether there was anything.  Between begin and end
+	 * of a look the node need not interrupt this one.  @node was up once.  They do not
+	 * sleep.  All of them or none; without them messages come by themselves.
+	 */
+	bool (*look)(void *adapter, u32 node);
+	void (*look_begin)(void *adapter, u32 node);
+	void (*look_end)(void *adapter, u32 node);
 };
 
 /*
- * Events up.  Called in process context by the adapter, one at a time per peer,
- * in the order in which things happened; they do not wait for a peer.
+ * Events up.  Called in process context by the adapter, but for rsmka_receive(); one at a
+ * time per peer, in the order in which things happened; they do not wait for a peer.
  */
 
 /*
@@ -128,14 +153,18 @@ struct rsmka_controller *rsmka_controller_register(const char *type, unsigned in
 void rsmka_controller_unregister(struct rsmka_controller *controller);
 
 /*
- * A peer can be mapped and sent to; always preceded by peer_down for an earlier
- * incarnation.  -ENOMEM: nothing has happened, call it again.
+ * A peer can be mapped and sent to, and so can we by its agent; always preceded by peer_down
+ * for an earlier session.  -ENOMEM: nothing has happened, call it again.
  */
-int rsmka_peer_up(struct rsmka_controller *controller, u32 node, u32 incarnation);
-/* What was mapped of it is gone. */
+int rsmka_peer_up(struct rsmka_controller *controller, u32 node,
+		  const struct rsmka_peer_info *info);
+/* The session is over, what was mapped of the peer is gone. */
 void rsmka_peer_down(struct rsmka_controller *controller, u32 node);
-/* A message of the present incarnation of a node; length is bounded, content is hostile. */
-void rsmka_receive(struct rsmka_controller *controller, u32 node, const void *message,
-		   size_t length);
+/*
+ * A message of the present session; length is bounded, content is hostile.  In any context;
+ * false: not handled, it must be given again by a thread that may sleep.
+ */
+bool rsmka_receive(struct rsmka_controller *controller, u32 node, const void *message,
+		   size_t length, bool may_sleep);
 
 #endif /* RSMKA_CONTROLLER_H */

@@ -79,12 +79,20 @@ u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted)
 	return wanted & ~digit & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE);
 }
 
+/* May @node do anything at all with a segment, such as post to it? */
+bool rsmka_acl_grants(const struct rsmka_acl *acl, u32 creation_mode, u32 node)
+{
+	u32 mode;
+
+	return rsmka_acl_lookup(acl, creation_mode, node, &mode) && mode;
+}
+
 /*
- * May the calling process connect with @wanted (owner bits), if @mode is what
- * its node gets?  Ids are compared
+ * Has the calling process all of @wanted (owner bits), if @mode is what its
+ * node gets?  Ids are compared
  * as numbers of the initial namespace: nodes share their users.
  */
-bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted)
+static bool rsmka_access_holds(const struct rsmka_grant *grant, u32 mode, u32 wanted)
 {
 	kuid_t uid = make_kuid(&init_user_ns, grant->uid);
 	kgid_t gid = make_kgid(&init_user_ns, grant->gid);
@@ -109,4 +117,19 @@ bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wante
 			return false;
 	}
 	return true;
+}
+
+/*
+ * May the calling process connect with @wanted (owner bits)?  Who is connected
+ * posts events, whatever was wanted, so a connection takes at least one right:
+ * of the node, where privileges count for nothing, and of the process.
+ */
+bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted)
+{
+	if (!(mode & RSMKA_MODE))
+		return false;
+	if (wanted)
+		return rsmka_access_holds(grant, mode, wanted);
+	return rsmka_access_holds(grant, mode, RSMKA_OWNER_READ) ||
+	       rsmka_access_holds(grant, mode, RSMKA_OWNER_WRITE);
 }

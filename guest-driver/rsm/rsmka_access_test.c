@@ -68,9 +68,22 @@ static void root_is_permitted_what_the_mode_denies(struct kunit *test)
 	struct rsmka_grant theirs = { .uid = 4711, .gid = 4711 };
 	struct rsmka_grant nobodys = { .uid = U32_MAX, .gid = U32_MAX };
 
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&mine, 0, 0600));
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&theirs, 0, 0600));
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&nobodys, 0, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&mine, 0006, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&theirs, 0600, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&nobodys, 0600, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&theirs, 0600, 0));
+}
+
+static void a_node_without_rights_has_no_privileged_users(struct kunit *test)
+{
+	struct rsmka_acl acl = { .len = 3, .entry = { { 2, 0 }, { 3, 0002 }, { 2, 0666 } } };
+	struct rsmka_grant mine = { .uid = 0, .gid = 0 };
+
+	KUNIT_EXPECT_FALSE(test, rsmka_access_permitted(&mine, 0, 0600));
+	KUNIT_EXPECT_FALSE(test, rsmka_access_permitted(&mine, 0, 0));
+	KUNIT_EXPECT_FALSE(test, rsmka_acl_grants(&acl, 0666, 2));
+	KUNIT_EXPECT_TRUE(test, rsmka_acl_grants(&acl, 0666, 3));
+	KUNIT_EXPECT_FALSE(test, rsmka_acl_grants(&acl, 0666, 4));
 }
 
 static void others_are_admitted_whatever_their_rights(struct kunit *test)
@@ -101,6 +114,7 @@ static struct kunit_case rsmka_access_cases[] = {
 	KUNIT_CASE(others_are_admitted_whatever_their_rights),
 	KUNIT_CASE(each_class_has_its_digit),
 	KUNIT_CASE(root_is_permitted_what_the_mode_denies),
+	KUNIT_CASE(a_node_without_rights_has_no_privileged_users),
 	{}
 };
 

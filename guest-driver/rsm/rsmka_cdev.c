@@ -9,7 +9,6 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -21,6 +20,7 @@ union rsmka_arg {
 		u32 status;
 		u32 flags;
 	} head;
+	struct rsm_ioc_identify identify;	/* as every argument for a segment that exists */
 	struct rsm_ioc_info info;
 	struct rsm_ioc_controller controller;
 	struct rsm_ioc_topology topology;
@@ -37,11 +37,18 @@ union rsmka_arg {
 	struct rsm_ioc_counters counters;
 };
 
+/* What a descriptor must be for a command. */
+enum rsmka_needs {
+	RSMKA_ANY,
+	RSMKA_SEGMENT,
+	RSMKA_IDENTITY,		/* a segment, and the one that the argument names */
+};
+
 /* @seg is NULL on a control descriptor. */
 struct rsmka_ioctl {
 	unsigned int cmd;
 	u32 flags;		/* those that are allowed */
-	bool segment;		/* needs a segment descriptor */
+	enum rsmka_needs needs;
 	int (*call)(struct rsmka_segment *seg, union rsmka_arg *arg);
 };
 
@@ -60,8 +67,27 @@ static int rsmka_ioctl_topology(struct rsmka_segment *seg, union rsmka_arg *arg)
 	return arg->topology.reserved ? -EINVAL : rsmka_topology_rows(&arg->topology);
 }
 
+/* The inode of a segment keeps it: its number is the segment's for good, unlike seg->number. */
+static u64 rsmka_identity(const struct rsmka_segment *seg)
+{
+	return (unsigned long)seg->inode->i_private;
+}
+
+static void rsmka_identity_set(struct rsmka_segment *seg)
+{
+	static atomic_long_t last;
+
+	seg->inode->i_private = (void *)atomic_long_inc_return(&last);
+}
+
+static int rsmka_ioctl_identify(struct rsmka_segment *seg, union rsmka_arg *arg)
+{
+	return RSM_SUCCESS;
+}
+
 static int rsmka_ioctl_export(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
+	arg->export.identity = rsmka_identity(seg);
 	return rsmka_export_create(seg, &arg->export);
 }
 
@@ -77,12 +103,25 @@ static int rsmka_ioctl_unpublish(struct rsmka_segment *seg, union rsmka_arg *arg
 
 static int rsmka_ioctl_connect(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
+	arg->connect.identity = rsmka_identity(seg);
 	return rsmka_import_connect(seg, &arg->connect);
 }
 
 static int rsmka_ioctl_check(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
-	return rsmka_import_check(seg);
+	struct rsmka_export *export = rsmka_segment_export(seg);
+	int ret;
+
+	if (!export)
+		return rsmka_import_check(seg);
+	/* As the program sees it: with what became of the memory that it unmapped before. */
+	if (!(export->flags & RSM_EXPORT_DONTWAIT)) {
+		ret = rsmka_looks_settle(&export->looks);
+		if (ret)
+			return ret;
+	}
+	return READ_ONCE(export->state) == RSMKA_PUBLISHED ? RSM_SUCCESS :
+							     RSMERR_SEG_NOT_PUBLISHED;
 }
 
 static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
@@ -90,12 +129,25 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 	struct rsmka_export *export = rsmka_segment_export(seg);
 	struct rsmka_share *share = rsmka_segment_share(seg);
 	struct rsmka_counters *counters;
-	bool heard;
+	bool heard, may;
+	int ret;
 
 	if (export)
 		return rsmka_published_post(export, arg->head.flags);
 	if (!share)
 		return RSMERR_BAD_SEG_HNDL;
+	ret = rsmka_import_may_post(share, &may);
+	if (ret)
+		return ret;
+	if (may && arg->head.flags & RSM_POST_WAKE && !share->path) {
+		rsmka_events_wake(&share->exporter->events);
+		return RSM_SUCCESS;
+	}
+	if (!may) {
+		/* As what nobody hears: to say more would say what is published. */
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
+		return RSM_SUCCESS;
+	}
 	if (share->path)
 		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
 	/* Whoever publishes the id now hears it, as on another node. */
@@ -108,6 +160,8 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 
 static int rsmka_ioctl_consume(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
+	if (arg->head.flags & RSM_CONSUME_LOOK)
+		rsmka_look_for_event(seg);
 	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
 }
 
@@ -131,26 +185,41 @@ static int rsmka_ioctl_counters(struct rsmka_segment *seg, union rsmka_arg *arg)
 	return arg->counters.reserved ? -EINVAL : rsmka_stat_counters(&arg->counters);
 }
 
-#define RSMKA_IOCTL(number, flags, segment, call) \
-	[_IOC_NR(number)] = { number, flags, segment, call }
+#define RSMKA_IOCTL(number, flags, needs, call) \
+	[_IOC_NR(number)] = { number, flags, needs, call }
 
 static const struct rsmka_ioctl rsmka_ioctls[] = {
-	RSMKA_IOCTL(RSM_IOC_INFO, 0, false, rsmka_ioctl_info),
-	RSMKA_IOCTL(RSM_IOC_CONTROLLER, 0, false, rsmka_ioctl_controller),
-	RSMKA_IOCTL(RSM_IOC_TOPOLOGY, 0, false, rsmka_ioctl_topology),
-	RSMKA_IOCTL(RSM_IOC_EXPORT, RSM_EXPORT_ALLOW_REBIND | RSM_EXPORT_DONTWAIT, true,
+	RSMKA_IOCTL(RSM_IOC_INFO, 0, RSMKA_ANY, rsmka_ioctl_info),
+	RSMKA_IOCTL(RSM_IOC_CONTROLLER, 0, RSMKA_ANY, rsmka_ioctl_controller),
+	RSMKA_IOCTL(RSM_IOC_TOPOLOGY, 0, RSMKA_ANY, rsmka_ioctl_topology),
+	RSMKA_IOCTL(RSM_IOC_EXPORT, RSM_EXPORT_ALLOW_REBIND | RSM_EXPORT_DONTWAIT, RSMKA_SEGMENT,
 		    rsmka_ioctl_export),
-	RSMKA_IOCTL(RSM_IOC_PUBLISH, 0, true, rsmka_ioctl_publish),
-	RSMKA_IOCTL(RSM_IOC_UNPUBLISH, 0, true, rsmka_ioctl_unpublish),
-	RSMKA_IOCTL(RSM_IOC_CONNECT, 0, true, rsmka_ioctl_connect),
-	RSMKA_IOCTL(RSM_IOC_CHECK, 0, true, rsmka_ioctl_check),
-	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE, true, rsmka_ioctl_post),
-	RSMKA_IOCTL(RSM_IOC_CONSUME, 0, true, rsmka_ioctl_consume),
-	RSMKA_IOCTL(RSM_IOC_REPUBLISH, 0, true, rsmka_ioctl_republish),
-	RSMKA_IOCTL(RSM_IOC_REBIND, 0, true, rsmka_ioctl_rebind),
-	RSMKA_IOCTL(RSM_IOC_SEGMENTS, 0, false, rsmka_ioctl_segments),
-	RSMKA_IOCTL(RSM_IOC_COUNTERS, 0, false, rsmka_ioctl_counters),
+	RSMKA_IOCTL(RSM_IOC_PUBLISH, 0, RSMKA_IDENTITY, rsmka_ioctl_publish),
+	RSMKA_IOCTL(RSM_IOC_UNPUBLISH, 0, RSMKA_IDENTITY, rsmka_ioctl_unpublish),
+	RSMKA_IOCTL(RSM_IOC_CONNECT, 0, RSMKA_SEGMENT, rsmka_ioctl_connect),
+	RSMKA_IOCTL(RSM_IOC_CHECK, 0, RSMKA_IDENTITY, rsmka_ioctl_check),
+	RSMKA_IOCTL(RSM_IOC_POST, RSM_POST_NO_ACCUMULATE | RSM_POST_WAKE, RSMKA_IDENTITY,
+		    rsmka_ioctl_post),
+	RSMKA_IOCTL(RSM_IOC_CONSUME, RSM_CONSUME_LOOK, RSMKA_IDENTITY, rsmka_ioctl_consume),
+	RSMKA_IOCTL(RSM_IOC_REPUBLISH, 0, RSMKA_IDENTITY, rsmka_ioctl_republish),
+	RSMKA_IOCTL(RSM_IOC_REBIND, 0, RSMKA_IDENTITY, rsmka_ioctl_rebind),
+	RSMKA_IOCTL(RSM_IOC_SEGMENTS, 0, RSMKA_ANY, rsmka_ioctl_segments),
+	RSMKA_IOCTL(RSM_IOC_COUNTERS, 0, RSMKA_ANY, rsmka_ioctl_counters),
+	RSMKA_IOCTL(RSM_IOC_IDENTIFY, 0, RSMKA_IDENTITY, rsmka_ioctl_identify),
 };
+
+static bool rsmka_ioctl_fits(const struct rsmka_ioctl *ioctl, const struct rsmka_segment *seg,
+			     const union rsmka_arg *arg)
+{
+	switch (ioctl->needs) {
+	case RSMKA_IDENTITY:
+		return seg && arg->identify.identity == rsmka_identity(seg);
+	case RSMKA_SEGMENT:
+		return seg;
+	default:
+		return true;
+	}
+}
 
 static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 {
@@ -170,7 +239,7 @@ static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long addre
 	if (arg.head.flags & ~ioctl->flags)
 		return -EINVAL;
 
-	ret = seg || !ioctl->segment ? ioctl->call(seg, &arg) : RSMERR_BAD_SEG_HNDL;
+	ret = rsmka_ioctl_fits(ioctl, seg, &arg) ? ioctl->call(seg, &arg) : RSMERR_BAD_SEG_HNDL;
 	if (ret < 0)
 		return ret;
 	arg.head.status = ret;
@@ -188,8 +257,10 @@ static int rsmka_open(struct inode *inode, struct file *file)
 		return PTR_ERR(seg);
 	file->private_data = seg;
 	/* The end of an import finds its mappings; a control descriptor keeps the device's. */
-	if (seg)
+	if (seg) {
+		rsmka_identity_set(seg);
 		file->f_mapping = seg->inode->i_mapping;
+	}
 	return nonseekable_open(inode, file);
 }
 
@@ -197,10 +268,7 @@ static int rsmka_release(struct inode *inode, struct file *file)
 {
 	struct rsmka_segment *seg = file->private_data;
 
-	/* An import waits for nobody. */
-	if (seg && seg->export && current->flags & PF_KTHREAD)
-		rsmka_segment_close_later(seg);
-	else if (seg)
+	if (seg)
 		rsmka_segment_close(seg);
 	return 0;
 }
@@ -211,8 +279,11 @@ static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
 
 	if (!seg)
 		return 0;
+	/* Before it sleeps it looks, unless somebody has looked in vain. */
+	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
+		rsmka_look_for_event(seg);
 	poll_wait(file, &seg->events.wait, wait);
-	return READ_ONCE(seg->events.pending) ? EPOLLRDNORM : 0;
+	return rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
 }
 
 static int rsmka_mmap(struct file *file, struct vm_area_struct *vma)

@@ -14,6 +14,9 @@
 
 #include "rsmka_path.h"
 
+#define RSMKA_SETTLE_POLL	(HZ / 50)
+#define RSMKA_SETTLE_REPORT	(5 * HZ)
+
 LIST_HEAD(rsmka_controllers);
 /* The list and rsmka_node. */
 DEFINE_MUTEX(rsmka_controllers_lock);
@@ -47,6 +50,17 @@ void rsmka_controller_get(struct rsmka_controller *controller)
 void rsmka_controller_put(struct rsmka_controller *controller)
 {
 	module_put(controller->ops->owner);
+	kref_put(&controller->ref, rsmka_controller_release);
+}
+
+/* For who only looks at the object, and calls no op: the adapter's module may go. */
+void rsmka_controller_keep(struct rsmka_controller *controller)
+{
+	kref_get(&controller->ref);
+}
+
+void rsmka_controller_forget(struct rsmka_controller *controller)
+{
 	kref_put(&controller->ref, rsmka_controller_release);
 }
 
@@ -103,6 +117,8 @@ struct rsmka_controller *rsmka_controller_alloc(const char *type, const struct r
 	mutex_init(&controller->lock);
 	mutex_init(&controller->paths_lock);
 	INIT_LIST_HEAD(&controller->exports);
+	INIT_LIST_HEAD(&controller->ends);
+	INIT_WORK(&controller->end_work, rsmka_end_work);
 	strscpy(controller->type, type, sizeof(controller->type));
 	controller->attr = *attr;
 	controller->ops = ops;
@@ -182,6 +198,23 @@ static void rsmka_controller_unpublish_all(struct rsmka_controller *controller)
 	}
 }
 
+/*
+ * Nothing that the adapter does for us goes on, or is held by it.  That can take
+ * as long as a peer likes, so it is an idle wait, and says for whom.
+ */
+static void rsmka_controller_settle(struct rsmka_controller *controller)
+{
+	unsigned long report = jiffies + RSMKA_SETTLE_REPORT;
+
+	while (!try_wait_for_completion(&controller->idle)) {
+		schedule_timeout_idle(RSMKA_SETTLE_POLL);
+		if (time_before(jiffies, report))
+			continue;
+		rsmka_end_report(controller);
+		report = jiffies + RSMKA_SETTLE_REPORT;
+	}
+}
+
 void rsmka_controller_unregister(struct rsmka_controller *controller)
 {
 	u32 node;
@@ -199,14 +232,14 @@ void rsmka_controller_unregister(struct rsmka_controller *controller)
 
 	for (node = 1; node < RSMKA_NODES; node++)
 		rsmka_peer_down(controller, node);
-	rsmka_shares_node_lost(controller, 0);
+	rsmka_shares_controller_gone(controller);
 	rsmka_controller_unpublish_all(controller);
 	for (node = 1; node < RSMKA_NODES; node++)
 		if (controller->paths[node])
 			rsmka_path_stop(controller->paths[node]);
 
 	rsmka_controller_exit(controller);
-	wait_for_completion(&controller->idle);
+	rsmka_controller_settle(controller);
 	kref_put(&controller->ref, rsmka_controller_release);
 }
 EXPORT_SYMBOL_GPL(rsmka_controller_unregister);

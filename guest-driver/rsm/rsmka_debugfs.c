@@ -34,12 +34,10 @@ static const char * const rsmka_share_states[] = {
 
 static void rsmka_show_path(struct seq_file *s, struct rsmka_path *path)
 {
-	spin_lock(&path->lock);
-	seq_printf(s, "  node %u %s incarnation %u session %08x peer %08x credits %u outbox %u dropped %lld\n",
-		   path->node, rsmka_path_states[path->state], path->incarnation, path->session,
-		   path->peer_session, path->credits, path->outbox_count,
+	seq_printf(s, "  node %u %s session %u outbox %u dropped %lld\n",
+		   path->node, rsmka_path_states[rsmka_path_state(path)],
+		   rsmka_path_session(path), READ_ONCE(path->outbox_count),
 		   atomic64_read(&path->counters.count[RSM_COUNT_MESSAGES_DROPPED]));
-	spin_unlock(&path->lock);
 }
 
 static int controllers_show(struct seq_file *s, void *unused)
@@ -88,14 +86,14 @@ static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
 	state = READ_ONCE(export->state);
 	spin_lock(&export->visitors_lock);
 	local = rsmka_list_length(&export->local);
-	remote = rsmka_list_length(&export->tokens);
+	remote = export->nr_tokens;
 	spin_unlock(&export->visitors_lock);
 	seq_printf(s, "%u %s %s key %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
 		   seg->number, export->controller->name, rsmka_export_states[state],
 		   state == RSMKA_PUBLISHED ? READ_ONCE(export->key) : 0, export->length,
 		   pid_nr(export->creator), from_kuid(&init_user_ns, export->uid),
 		   from_kgid(&init_user_ns, export->gid), export->mode, export->acl.len,
-		   local, remote, READ_ONCE(seg->events.pending), kref_read(&seg->ref));
+		   local, remote, rsmka_events_pending(&seg->events), kref_read(&seg->ref));
 }
 
 static int exports_show(struct seq_file *s, void *unused)
@@ -111,14 +109,14 @@ static void rsmka_show_import(struct seq_file *s, struct rsmka_segment *seg)
 
 	mutex_lock(&rsmka_shares_lock);
 	/* Off the list means closed, or not connected yet. */
-	share = list_empty(&seg->sharers) ? NULL : rsmka_segment_share(seg);
+	share = seg->sharing ? rsmka_segment_share(seg) : NULL;
 	if (share)
 		seq_printf(s, "%u %s %s node %u key %08x length %llu mode %04o of %04o uid %u gid %u share %llu users %u mappings %lu events %u\n",
 			   seg->number, share->controller->name,
 			   rsmka_share_states[share->state], share->node, share->key,
 			   share->grant.length, seg->mode, share->grant.mode, share->grant.uid,
 			   share->grant.gid, share->cookie, share->users,
-			   READ_ONCE(share->mappings), READ_ONCE(seg->events.pending));
+			   READ_ONCE(share->mappings), rsmka_events_pending(&seg->events));
 	mutex_unlock(&rsmka_shares_lock);
 }
 

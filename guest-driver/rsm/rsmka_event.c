@@ -1,34 +1,83 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of a segment: a counter and those who wait for it.  Posted by
- * programs of this node and by messages, consumed by the owner's ioctl.
+ * Events of a segment: a count and those who wait for it.  Posted by
+ * programs and by messages, consumed by the owner's ioctl.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <linux/atomic.h>
+
 #include "rsmka_segment.h"
 
 void rsmka_events_init(struct rsmka_events *events)
 {
+	rsmka_look_init(&events->look_time);
 	init_waitqueue_head(&events->wait);
-	events->pending = 0;
-	events->received = 0;
-	events->dropped = 0;
+	events->words = &events->own;
 }
 
-void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
+/* Before anybody posts: from now on the words are those, which are zero. */
+void rsmka_events_share(struct rsmka_events *events, struct rsm_event_words *words)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&events->wait.lock, flags);
-	events->received++;
-	if (events->pending == 0 ||
-	    (!(post_flags & RSM_POST_NO_ACCUMULATE) && events->pending != U32_MAX)) {
-		events->pending++;
-		wake_up_locked_poll(&events->wait, EPOLLRDNORM);
-	} else {
-		events->dropped++;
-	}
+	words->sleeps = events->own.sleeps;
+	/* Pairs with rsmka_events_pending(). */
+	smp_store_release(&events->words, words);
 	spin_unlock_irqrestore(&events->wait.lock, flags);
+}
+
+/*
+ * One more, unless it is to be dropped where one is pending.  Others do the same at the same
+ * time, also on machines whose processors this kernel does not know: the operation is atomic
+ * however many there are here.
+ */
+static bool rsmka_events_post(struct rsmka_events *events, u32 post_flags)
+{
+	struct rsm_event_words *words = events->words;
+	u32 posted, found = READ_ONCE(words->posted);
+
+	do {
+		posted = found;
+		if (post_flags & RSM_POST_NO_ACCUMULATE && posted != (u32)events->taken)
+			return false;
+		found = sync_cmpxchg(&words->posted, posted, posted + 1);
+	} while (found != posted);
+	return true;
+}
+
+/* In any context. */
+void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
+{
+	unsigned long flags;
+
+	rsmka_look_came(&events->look_time);
+	spin_lock_irqsave(&events->wait.lock, flags);
+	if (rsmka_events_post(events, post_flags))
+		wake_up_locked_poll(&events->wait, EPOLLRDNORM);
+	else
+		events->dropped++;
+	spin_unlock_irqrestore(&events->wait.lock, flags);
+}
+
+/*
+ * For who is on the list of those who wait, or speaks for them: whether there is anything to
+ * wait for.
+ */
+bool rsmka_events_sleep(struct rsmka_events *events)
+{
+	unsigned long flags;
+
+	if (rsmka_events_pending(events))
+		return false;
+	/* Not while the words become others. */
+	spin_lock_irqsave(&events->wait.lock, flags);
+	WRITE_ONCE(events->words->sleeps, 1);
+	spin_unlock_irqrestore(&events->wait.lock, flags);
+	/* Partner: the atomic operation of who posts. */
+	virt_mb();
+	return !rsmka_events_pending(events);
 }
 
 bool rsmka_events_take(struct rsmka_events *events)
@@ -37,9 +86,28 @@ bool rsmka_events_take(struct rsmka_events *events)
 	bool taken;
 
 	spin_lock_irqsave(&events->wait.lock, flags);
-	taken = events->pending > 0;
-	if (taken)
-		events->pending--;
+	taken = rsmka_events_pending(events) > 0;
+	if (taken) {
+		events->taken++;
+		WRITE_ONCE(events->words->taken, (u32)events->taken);
+	}
 	spin_unlock_irqrestore(&events->wait.lock, flags);
+	/* Who waits for an edge, as epoll may, does not ask again before it has come. */
+	if (!taken && wq_has_sleeper(&events->wait))
+		rsmka_events_sleep(events);
 	return taken;
+}
+
+/* Who posted found that somebody sleeps.  Whoever sleeps again says so again. */
+void rsmka_events_wake(struct rsmka_events *events)
+{
+	unsigned long flags;
+
+	rsmka_look_came(&events->look_time);
+	spin_lock_irqsave(&events->wait.lock, flags);
+	WRITE_ONCE(events->words->sleeps, 0);
+	/* Before they look again.  Partner: rsmka_events_sleep(). */
+	virt_mb();
+	wake_up_locked_poll(&events->wait, EPOLLRDNORM);
+	spin_unlock_irqrestore(&events->wait.lock, flags);
 }

@@ -36,9 +36,16 @@ static struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
 
 	if (!export)
 		return NULL;
+	export->event_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!export->event_page) {
+		kfree(export);
+		return NULL;
+	}
 	rsmka_hold_init(&export->lock);
 	spin_lock_init(&export->visitors_lock);
 	rsmka_looks_init(&export->looks);
+	init_waitqueue_head(&export->ended);
+	INIT_LIST_HEAD(&export->on_ends);
 	INIT_LIST_HEAD(&export->tokens);
 	INIT_LIST_HEAD(&export->local);
 	INIT_LIST_HEAD(&export->on_controller);
@@ -53,19 +60,32 @@ static struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
 	return export;
 }
 
+/* Its memory goes, and it needs the adapter's module no more. */
+void rsmka_export_gone(struct rsmka_export *export)
+{
+	if (export->binding) {
+		rsmka_unpin(&export->binding->pinned);
+		kfree(export->binding);
+	}
+	module_put(export->controller->ops->owner);
+}
+
+/* After rsmka_export_gone(), when nobody looks at it any more. */
 void rsmka_export_free(struct rsmka_export *export)
 {
-	rsmka_controller_put(export->controller);
+	rsmka_controller_forget(export->controller);
 	put_pid(export->creator);
-	kfree(export);
+	/* Nobody posts any more: nobody finds the segment, and no node reaches the page. */
+	__free_page(export->event_page);
+	kfree_rcu(export, rcu);
 }
 
 /* ---- memory ---- */
 
 /*
- * Pin memory of the calling process and watch it from before that on.  The
- * watch has its say when export->lock is released.  Returns the errno or
- * RSMERR_*; *out is to be freed in any case.
+ * Pin memory of the calling process and watch it from before that on.  That may
+ * last as long as whoever provides the pages likes, so no lock is held.  What is
+ * noticed meanwhile is looked at when the binding is the export's.
  */
 static int rsmka_binding_new(struct rsmka_export *export, unsigned long start,
 			     struct rsmka_binding **out)
@@ -73,8 +93,6 @@ static int rsmka_binding_new(struct rsmka_export *export, unsigned long start,
 	struct rsmka_binding *binding;
 	int ret;
 
-	lockdep_assert_held(&export->lock);
-	*out = NULL;
 	binding = kzalloc(sizeof(*binding), GFP_KERNEL_ACCOUNT);
 	if (!binding)
 		return RSMERR_INSUFFICIENT_MEM;
@@ -85,12 +103,18 @@ static int rsmka_binding_new(struct rsmka_export *export, unsigned long start,
 		kfree(binding);
 		return ret == -EINTR ? ret : RSMERR_INSUFFICIENT_MEM;
 	}
+	ret = rsmka_pin(&binding->pinned, export->segment->user, start,
+			export->length >> PAGE_SHIFT);
+	if (ret) {
+		rsmka_binding_free(binding);
+		return ret;
+	}
 	*out = binding;
-	return rsmka_pin(&binding->pinned, start, export->length >> PAGE_SHIFT);
+	return RSM_SUCCESS;
 }
 
-/* Without export->lock, for which the watch may wait.  Nobody uses the pages. */
-static void rsmka_binding_free(struct rsmka_binding *binding)
+/* Without export->lock.  Nobody uses the pages. */
+void rsmka_binding_free(struct rsmka_binding *binding)
 {
 	if (!binding)
 		return;
@@ -104,15 +128,15 @@ static int rsmka_export_bind(struct rsmka_export *export, unsigned long start)
 	struct rsmka_binding *binding;
 	int ret;
 
-	rsmka_hold(&export->lock);
 	ret = rsmka_binding_new(export, start, &binding);
-	export->state = ret ? RSMKA_ZOMBIE : RSMKA_BOUND;
-	if (!ret)
-		export->binding = binding;
-	rsmka_unhold(&export->lock);
 	if (ret)
-		rsmka_binding_free(binding);
-	return ret;
+		return ret;
+	rsmka_hold(&export->lock);
+	export->state = RSMKA_BOUND;
+	export->binding = binding;
+	rsmka_unhold(&export->lock);
+	rsmka_watch_resume(&binding->watch);
+	return RSM_SUCCESS;
 }
 
 static int rsmka_export_create_claimed(struct rsmka_segment *seg,
@@ -135,9 +159,11 @@ static int rsmka_export_create_claimed(struct rsmka_segment *seg,
 	}
 	ret = rsmka_export_bind(export, arg->vaddr);
 	if (ret) {
+		rsmka_export_gone(export);
 		rsmka_export_free(export);
 		return ret;
 	}
+	rsmka_events_share(&seg->events, page_address(export->event_page));
 	/* Pairs with rsmka_segment_export(). */
 	smp_store_release(&seg->export, export);
 	return RSM_SUCCESS;
@@ -165,48 +191,64 @@ int rsmka_export_create(struct rsmka_segment *seg, struct rsm_ioc_export *arg)
 	return ret;
 }
 
-/*
- * Importers go over to the memory at @start; *unneeded is what is then to be
- * freed, the old memory or what has become of the new.
- */
-static int rsmka_export_rebind_locked(struct rsmka_export *export, u64 start,
-				      struct rsmka_binding **unneeded)
+/* May it be rebound?  *same: to the memory that it has. */
+static int rsmka_export_rebind_check(struct rsmka_export *export, u64 start, bool *same)
 {
-	struct rsmka_controller *controller = export->controller;
-	struct rsmka_binding *old = export->binding;
-	struct rsmka_binding *fresh;
-	int ret;
-
 	lockdep_assert_held(&export->lock);
 	if (export->state == RSMKA_ZOMBIE)
 		return RSMERR_BAD_SEG_HNDL;
-	if (start == old->pinned.start)
-		return RSM_SUCCESS;
-	ret = rsmka_export_check_range(start, export->length, controller);
-	if (ret)
-		return ret;
-	ret = rsmka_binding_new(export, start, &fresh);
-	if (ret) {
-		*unneeded = fresh;
-		return ret;
-	}
+	*same = start == export->binding->pinned.start;
+	return *same ? RSM_SUCCESS :
+		       rsmka_export_check_range(start, export->length, export->controller);
+}
 
+/* Importers go over to @fresh.  *unneeded: what nobody uses then. */
+static void rsmka_export_rebind_locked(struct rsmka_export *export, struct rsmka_binding *fresh,
+				       struct rsmka_binding **unneeded)
+{
+	struct rsmka_binding *old = export->binding;
+
+	lockdep_assert_held(&export->lock);
 	/* Who connects from now on gets the new pages, who is connected follows. */
 	spin_lock(&export->visitors_lock);
 	export->binding = fresh;
 	spin_unlock(&export->visitors_lock);
-	if (export->handle)
-		controller->ops->rebind(controller->adapter, export->handle,
-					fresh->pinned.pages);
 	rsmka_published_rebound(export, old->pinned.pages);
-	*unneeded = old;
-	return RSM_SUCCESS;
+	if (!export->handle) {
+		*unneeded = old;
+		return;
+	}
+	*unneeded = NULL;
+	export->replaced = old;
+	export->ending = RSMKA_REBINDING;
+	rsmka_end_begin(export);
+}
+
+/* Put new memory in the place of the old, unless something has come in between. */
+static int rsmka_export_rebind_to(struct rsmka_export *export, struct rsmka_binding *fresh)
+{
+	struct rsmka_binding *unneeded = fresh;
+	bool same = false;
+	int ret;
+
+	ret = rsmka_export_enter(export);
+	if (!ret) {
+		ret = rsmka_export_rebind_check(export, fresh->pinned.start, &same);
+		if (!ret && !same)
+			rsmka_export_rebind_locked(export, fresh, &unneeded);
+		rsmka_unhold(&export->lock);
+	}
+	if (unneeded != fresh)
+		rsmka_watch_resume(&fresh->watch);
+	rsmka_binding_free(unneeded);
+	return ret ? ret : rsmka_export_await(export);
 }
 
 int rsmka_export_rebind(struct rsmka_segment *seg, struct rsm_ioc_rebind *arg)
 {
 	struct rsmka_export *export = rsmka_segment_export(seg);
-	struct rsmka_binding *unneeded = NULL;
+	struct rsmka_binding *fresh;
+	bool same;
 	int ret;
 
 	if (!export)
@@ -223,37 +265,60 @@ int rsmka_export_rebind(struct rsmka_segment *seg, struct rsm_ioc_rebind *arg)
 	ret = rsmka_export_enter(export);
 	if (ret)
 		return ret;
-	ret = rsmka_export_rebind_locked(export, arg->vaddr, &unneeded);
+	ret = rsmka_export_rebind_check(export, arg->vaddr, &same);
 	rsmka_unhold(&export->lock);
-	rsmka_binding_free(unneeded);
-	return ret;
+	if (ret || same)
+		return ret;
+	ret = rsmka_binding_new(export, arg->vaddr, &fresh);
+	return ret ? ret : rsmka_export_rebind_to(export, fresh);
 }
 
 /* ---- the end ---- */
 
+/* The memory is gone, and the export over once peers have let go of it. */
 void rsmka_export_memory_lost(struct rsmka_export *export)
 {
 	lockdep_assert_held(&export->lock);
-	if (export->state == RSMKA_PUBLISHED)
-		rsmka_export_unpublish_locked(export);
-	export->state = RSMKA_ZOMBIE;
-	rsmka_unpin(&export->binding->pinned);
+	export->lost = true;
+	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
+		rsmka_export_withdraw(export);
+	/* Otherwise the work does the rest. */
+	if (export->ending == RSMKA_NOTHING) {
+		export->state = RSMKA_ZOMBIE;
+		rsmka_unpin(&export->binding->pinned);
+	}
 }
 
 void rsmka_export_controller_gone(struct rsmka_export *export)
 {
+	struct rsmka_controller *controller = export->controller;
+
 	rsmka_hold(&export->lock);
-	if (export->state == RSMKA_PUBLISHED)
-		rsmka_export_unpublish_locked(export);
+	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
+		rsmka_export_withdraw(export);
 	rsmka_unhold(&export->lock);
+	/* If it is being rebound, the work withdraws it. */
+	mutex_lock(&controller->lock);
+	list_del_init(&export->on_controller);
+	mutex_unlock(&controller->lock);
 }
 
-/* The descriptor is gone, whoever closed it last. */
-void rsmka_export_close(struct rsmka_export *export)
+/*
+ * The descriptor is gone, whoever closed it last.  True: peers have not let go
+ * yet, and the work does the rest.
+ */
+bool rsmka_export_close(struct rsmka_export *export)
 {
+	bool later;
+
 	rsmka_watch_stop(&export->binding->watch);
 	rsmka_hold(&export->lock);
-	rsmka_export_memory_lost(export);
+	export->closing = true;
+	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
+		rsmka_export_withdraw(export);
+	later = export->ending != RSMKA_NOTHING;
 	rsmka_unhold(&export->lock);
-	kfree(export->binding);
+	if (!later)
+		rsmka_export_gone(export);
+	return later;
 }

@@ -33,6 +33,8 @@ static void rsmka_import_report(const struct rsmka_segment *seg, const struct rs
 	arg->segment = seg->number;
 	arg->length = share->grant.length;
 	arg->attributes = share->grant.big_endian ? RSM_CONNECT_BIG_ENDIAN : 0;
+	if (seg->mode & RSMKA_OWNER_WRITE)
+		arg->attributes |= RSM_CONNECT_EVENTS;
 	arg->path_offset = 0;
 	arg->path_changes = 0;
 	if (share->path) {
@@ -71,8 +73,8 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg,
 			return -EINTR;
 	}
 
-	rsmka_import_report(seg, share, arg);
 	seg->mode = rsmka_import_mode(arg->permission, offer);
+	rsmka_import_report(seg, share, arg);
 	/* Pairs with rsmka_segment_share(). */
 	smp_store_release(&seg->share, share);
 	return RSM_SUCCESS;
@@ -102,6 +104,34 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg)
 unlock:
 	mutex_unlock(&seg->lock);
 	return ret;
+}
+
+/*
+ * Who is connected may post.  After the end, events go to whatever is published
+ * under the id by then, which may be another user's: *may says whether the
+ * caller could connect to it.  < 0 or RSMERR_* if that cannot be found out.
+ */
+int rsmka_import_may_post(struct rsmka_share *ended, bool *may)
+{
+	struct rsmka_share *share;
+	int ret;
+
+	*may = rsmka_share_is_connected(ended);
+	if (*may)
+		return RSM_SUCCESS;
+	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, &share);
+	switch (ret) {
+	case RSM_SUCCESS:
+		break;
+	case RSMERR_SEG_NOT_PUBLISHED:
+	case RSMERR_SEG_NOT_PUBLISHED_TO_NODE:
+		return RSM_SUCCESS;
+	default:
+		return ret;
+	}
+	*may = share->grant.length && !rsmka_import_verdict(share, READ_ONCE(share->offer), 0);
+	rsmka_share_leave(share, NULL);
+	return RSM_SUCCESS;
 }
 
 int rsmka_import_check(struct rsmka_segment *seg)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receipt of messages from other agents.  Called by adapters.  What a peer
- * sends is copied, checked for form and session, and believed in nothing.
+ * Receipt of messages from other agents.  Called by adapters, also in interrupts.  What a
+ * peer sends is copied, checked for form, and believed in nothing.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
- * CONNECT, DISCONNECT and NOTIMPORTING are queued and handled in order by one
- * work item per path; the sender has a credit for each place in the queue.
- * The others are handled as they come, because that does not wait for a peer.
+ * The adapter's queue is the only one: a message that takes a thread that may sleep stays
+ * there until one has come, and those behind it wait.  No handler waits for a peer.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,21 +14,25 @@
 
 #include "rsmka_path.h"
 
+/* A handler returns false if it must be called by a thread that may sleep. */
 struct rsmka_kind {
 	size_t size;
-	void (*handle)(struct rsmka_path *path, u32 epoch, const void *msg);
+	bool (*handle)(struct rsmka_path *path, const void *msg, bool may_sleep);
 };
 
-/* ---- queued ---- */
+/* ---- by a thread ---- */
 
-static void rsmka_handle_connect(struct rsmka_path *path, u32 epoch, const void *data)
+static bool rsmka_handle_connect(struct rsmka_path *path, const void *data, bool may_sleep)
 {
 	const struct rsmka_msg_connect *msg = data;
-	struct rsmka_msg_reply reply = { .slot = msg->slot };
+	struct rsmka_msg_reply reply = { .request = msg->request };
+	u32 session = rsmka_path_session(path);
 	struct rsmka_grant grant = {};
 	u32 status;
 
-	status = rsmka_published_connect(path, epoch, le32_to_cpu(msg->key),
+	if (!may_sleep)
+		return false;
+	status = rsmka_published_connect(path, session, le32_to_cpu(msg->header.key),
 					 le64_to_cpu(msg->cookie), &grant);
 	rsmka_count(&path->counters,
 		    status ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
@@ -43,83 +46,80 @@ static void rsmka_handle_connect(struct rsmka_path *path, u32 epoch, const void 
 		reply.gid = cpu_to_le32(grant.gid);
 		reply.big_endian = grant.big_endian;
 	}
-	/* If it fails the session is over, and nobody waits for the reply. */
-	rsmka_ipc_send(path, epoch, &reply, RSMKA_MSG_REPLY, sizeof(reply), false);
+	rsmka_ipc_answer(path, session, &reply);
+	return true;
 }
 
-static void rsmka_handle_disconnect(struct rsmka_path *path, u32 epoch, const void *data)
+static bool rsmka_handle_disconnect(struct rsmka_path *path, const void *data, bool may_sleep)
 {
 	const struct rsmka_msg_segment *msg = data;
 
-	rsmka_shares_disconnected(path, le32_to_cpu(msg->key), le64_to_cpu(msg->cookie));
+	if (!may_sleep)
+		return false;
+	rsmka_shares_disconnected(path, le32_to_cpu(msg->header.key), le64_to_cpu(msg->cookie));
+	return true;
 }
 
-static void rsmka_handle_notimporting(struct rsmka_path *path, u32 epoch, const void *data)
+static bool rsmka_handle_notimporting(struct rsmka_path *path, const void *data, bool may_sleep)
 {
 	const struct rsmka_msg_segment *msg = data;
 
-	rsmka_published_disconnect(path, le32_to_cpu(msg->key), le64_to_cpu(msg->cookie));
+	if (!may_sleep)
+		return false;
+	rsmka_published_disconnect(path, le32_to_cpu(msg->header.key), le64_to_cpu(msg->cookie));
+	return true;
 }
 
-/* ---- handled at once ---- */
+static bool rsmka_handle_republish(struct rsmka_path *path, const void *data, bool may_sleep)
+{
+	const struct rsmka_msg_segment *msg = data;
 
-static void rsmka_handle_reply(struct rsmka_path *path, u32 epoch, const void *data)
+	if (!may_sleep)
+		return false;
+	rsmka_shares_republished(path, le32_to_cpu(msg->header.key), le64_to_cpu(msg->cookie),
+				 le32_to_cpu(msg->flags) & (RSMKA_MODE | RSMKA_LISTED));
+	return true;
+}
+
+/* ---- at once ---- */
+
+static bool rsmka_handle_reply(struct rsmka_path *path, const void *data, bool may_sleep)
 {
 	const struct rsmka_msg_reply *msg = data;
-	u32 cookie = le32_to_cpu(msg->slot);
-	struct rsmka_reply_slot *slot;
-	u32 index = cookie & 0xff;
+	u32 number = le32_to_cpu(msg->request);
+	struct rsmka_request *request;
+	u32 index = number & 0xff;
+	unsigned long flags;
 
-	if (index >= RSMKA_REPLY_SLOTS)
-		return;
-	spin_lock(&path->lock);
-	slot = &path->slots[index];
-	if (path->epoch == epoch && slot->used && !slot->answered && slot->cookie == cookie) {
-		slot->reply = *msg;
-		slot->answered = true;
+	if (index >= RSMKA_REQUESTS)
+		return true;
+	spin_lock_irqsave(&path->lock, flags);
+	request = &path->request[index];
+	if (request->used && !request->answered && request->number == number) {
+		request->reply = *msg;
+		/* Pairs with rsmka_request_over(). */
+		smp_store_release(&request->answered, true);
 	}
-	spin_unlock(&path->lock);
+	spin_unlock_irqrestore(&path->lock, flags);
+	rsmka_look_came(&path->look_time);
 	wake_up_all(&path->wait);
+	return true;
 }
 
-static void rsmka_handle_bell(struct rsmka_path *path, u32 epoch, const void *data)
+static bool rsmka_handle_bell(struct rsmka_path *path, const void *data, bool may_sleep)
 {
 	const struct rsmka_msg_segment *msg = data;
-	u32 post_flags = le32_to_cpu(msg->flags) & RSM_POST_NO_ACCUMULATE;
+	u32 post_flags = le32_to_cpu(msg->flags) & (RSM_POST_NO_ACCUMULATE | RSM_POST_WAKE);
 	u64 cookie = le64_to_cpu(msg->cookie);
-	u32 key = le32_to_cpu(msg->key);
+	u32 key = le32_to_cpu(msg->header.key);
 	bool heard;
 
-	if (cookie)
-		heard = rsmka_shares_bell(path, key, cookie, post_flags);
-	else
+	if (!cookie)
 		heard = rsmka_published_bell(path, key, post_flags);
+	else if (!rsmka_shares_bell(path, key, cookie, post_flags, may_sleep, &heard))
+		return false;
 	rsmka_count(&path->counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
-}
-
-static void rsmka_handle_republish(struct rsmka_path *path, u32 epoch, const void *data)
-{
-	const struct rsmka_msg_segment *msg = data;
-
-	rsmka_shares_republished(path, le32_to_cpu(msg->key), le64_to_cpu(msg->cookie),
-				 le32_to_cpu(msg->flags) & (RSMKA_MODE | RSMKA_LISTED));
-}
-
-static void rsmka_handle_credit(struct rsmka_path *path, u32 epoch, const void *data)
-{
-	const struct rsmka_msg_credit *msg = data;
-
-	rsmka_ipc_credits_returned(path, epoch, le32_to_cpu(msg->count));
-}
-
-static void rsmka_handle_ready(struct rsmka_path *path, u32 epoch, const void *data)
-{
-	rsmka_path_ready(path, data);
-}
-
-static void rsmka_handle_ready_ack(struct rsmka_path *path, u32 epoch, const void *data)
-{
-	rsmka_path_ready_ack(path, data);
+	return true;
 }
 
 static const struct rsmka_kind rsmka_kinds[RSMKA_MSG_TYPES] = {
@@ -128,114 +128,40 @@ static const struct rsmka_kind rsmka_kinds[RSMKA_MSG_TYPES] = {
 	[RSMKA_MSG_NOTIMPORTING] = { sizeof(struct rsmka_msg_segment), rsmka_handle_notimporting },
 	[RSMKA_MSG_REPLY] = { sizeof(struct rsmka_msg_reply), rsmka_handle_reply },
 	[RSMKA_MSG_BELL] = { sizeof(struct rsmka_msg_segment), rsmka_handle_bell },
-	[RSMKA_MSG_READY] = { sizeof(struct rsmka_msg_ready), rsmka_handle_ready },
-	[RSMKA_MSG_READY_ACK] = { sizeof(struct rsmka_msg_ready), rsmka_handle_ready_ack },
-	[RSMKA_MSG_CREDIT] = { sizeof(struct rsmka_msg_credit), rsmka_handle_credit },
 	[RSMKA_MSG_REPUBLISH] = { sizeof(struct rsmka_msg_segment), rsmka_handle_republish },
 };
 
-/* ---- the queue ---- */
-
-static bool rsmka_inbox_put(struct rsmka_path *path, u32 epoch, const void *msg, size_t size)
-{
-	struct rsmka_packet *packet;
-	bool room;
-
-	spin_lock(&path->lock);
-	room = path->epoch == epoch && path->inbox_count < RSMKA_CREDITS;
-	if (room) {
-		packet = &path->inbox[(path->inbox_first + path->inbox_count++) % RSMKA_CREDITS];
-		packet->epoch = epoch;
-		memcpy(packet->message, msg, size);
-		queue_work(rsmka_workqueue, &path->inbox_work);
-	}
-	spin_unlock(&path->lock);
-	return room;
-}
-
-static bool rsmka_inbox_take(struct rsmka_path *path, struct rsmka_packet *packet)
-{
-	bool taken;
-
-	spin_lock(&path->lock);
-	taken = path->inbox_count > 0;
-	if (taken) {
-		*packet = path->inbox[path->inbox_first];
-		path->inbox_first = (path->inbox_first + 1) % RSMKA_CREDITS;
-		path->inbox_count--;
-	}
-	spin_unlock(&path->lock);
-	return taken;
-}
-
-static void rsmka_inbox_return_credits(struct rsmka_path *path, u32 epoch)
-{
-	struct rsmka_msg_credit msg = { .count = cpu_to_le32(RSMKA_CREDITS_RETURNED) };
-	bool due;
-
-	spin_lock(&path->lock);
-	due = path->epoch == epoch && ++path->handled == RSMKA_CREDITS_RETURNED;
-	if (due)
-		path->handled = 0;
-	spin_unlock(&path->lock);
-	if (due)
-		rsmka_ipc_send(path, epoch, &msg, RSMKA_MSG_CREDIT, sizeof(msg), false);
-}
-
-void rsmka_inbox_work(struct work_struct *work)
-{
-	struct rsmka_path *path = container_of(work, struct rsmka_path, inbox_work);
-	const struct rsmka_msg_header *header;
-	struct rsmka_packet packet;
-
-	while (rsmka_inbox_take(path, &packet)) {
-		header = (const struct rsmka_msg_header *)packet.message;
-		rsmka_kinds[header->type].handle(path, packet.epoch, packet.message);
-		rsmka_inbox_return_credits(path, packet.epoch);
-	}
-}
-
-/* False if the message breaks the rules. */
-static bool rsmka_inbox_receive(struct rsmka_path *path, const void *msg, size_t length)
+/* NULL if the message breaks the rules. */
+static const struct rsmka_kind *rsmka_inbox_kind(const void *msg, size_t length)
 {
 	const struct rsmka_msg_header *header = msg;
-	const struct rsmka_kind *kind;
-	u32 epoch = 0;
 
 	if (length < sizeof(*header) || header->version != RSMKA_MESSAGE_VERSION ||
-	    header->type >= RSMKA_MSG_TYPES || le32_to_cpu(header->source) != path->node)
-		return false;
-	kind = &rsmka_kinds[header->type];
-	if (length != kind->size)
-		return false;
-	/* What is left of an earlier session is no offence. */
-	if (!rsmka_message_is_greeting(header->type) &&
-	    !rsmka_path_admit(path, header, &epoch)) {
-		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_STALE);
-		return true;
-	}
-	if (rsmka_message_takes_credit(header->type))
-		return rsmka_inbox_put(path, epoch, msg, length);
-	kind->handle(path, epoch, msg);
-	return true;
+	    header->type >= RSMKA_MSG_TYPES || length != rsmka_kinds[header->type].size)
+		return NULL;
+	return &rsmka_kinds[header->type];
 }
 
-void rsmka_receive(struct rsmka_controller *controller, u32 node, const void *message,
-		   size_t length)
+bool rsmka_receive(struct rsmka_controller *controller, u32 node, const void *message,
+		   size_t length, bool may_sleep)
 {
 	struct rsmka_path *path = rsmka_path_find(controller, node);
 	u64 copy[RSMKA_MESSAGE_MAX / sizeof(u64)];
+	const struct rsmka_kind *kind;
 
 	if (!path)
-		return;
+		return true;
 	/* A copy, for the peer may go on writing, and aligned. */
 	length = min_t(size_t, length, sizeof(copy));
 	memcpy(copy, message, length);
+	kind = rsmka_inbox_kind(copy, length);
+	if (kind && !kind->handle(path, copy, may_sleep))
+		return false;
 	rsmka_count(&path->counters, RSM_COUNT_MESSAGES_RECEIVED);
-	if (rsmka_inbox_receive(path, copy, length))
-		return;
-
+	if (kind)
+		return true;
 	rsmka_count(&path->counters, RSM_COUNT_MESSAGES_DROPPED);
 	pr_warn_ratelimited("%s: malformed message from node %u\n", controller->name, node);
+	return true;
 }
 EXPORT_SYMBOL_GPL(rsmka_receive);

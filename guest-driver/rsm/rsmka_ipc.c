@@ -1,125 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sending of messages to other agents: with credits, requests that wait for
- * their reply, and an outbox for messages that nobody waits for.
+ * Sending of messages to other agents: requests that wait for their reply, events, and
+ * an outbox for messages that nobody waits for.
  *
  * Copyright (C) 2026 The sci-rsm authors
+ *
+ * Nothing that handles a message waits for the peer to take another one, or two agents
+ * could wait for each other: what does not fit goes through the outbox.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "rsmka_path.h"
 
-#define RSMKA_REPLY_REPEAT	(5 * HZ)
 #define RSMKA_OUTBOX_MAX	4096
 
-/* A message that nobody waits for. */
-struct rsmka_outgoing {
-	struct list_head list;
-	u32 epoch;
-	struct rsmka_msg_segment msg;
-};
-
-int rsmka_ipc_transmit(struct rsmka_path *path, u32 incarnation, const void *msg, size_t size,
-		       bool interruptible)
+/*
+ * Send a message of a session: 0, or what the adapter says.
+ */
+int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, size_t size,
+		   enum rsmka_patience patience)
 {
 	struct rsmka_controller *controller = path->controller;
+	struct rsmka_msg_header *header = msg;
 	int ret = -ENODEV;
 
-	if (rsmka_controller_enter(controller)) {
-		ret = controller->ops->send(controller->adapter, path->node, incarnation, msg,
-					    size, interruptible);
-		rsmka_controller_exit(controller);
-	}
-	rsmka_count(&path->counters, ret ? RSM_COUNT_MESSAGES_FAILED : RSM_COUNT_MESSAGES_SENT);
-	return ret;
-}
-
-void rsmka_ipc_header(struct rsmka_path *path, struct rsmka_msg_header *header, u8 type,
-		      u32 session, u32 peer_session)
-{
 	header->version = RSMKA_MESSAGE_VERSION;
 	header->type = type;
-	header->source = cpu_to_le32(path->controller->node);
-	header->session = cpu_to_le32(session);
-	header->peer_session = cpu_to_le32(peer_session);
-}
-
-static bool rsmka_ipc_may_send(struct rsmka_path *path, u32 epoch)
-{
-	bool may;
-
-	spin_lock(&path->lock);
-	may = path->epoch != epoch || path->state != RSM_PATH_ACTIVE || path->credits > 0;
-	spin_unlock(&path->lock);
-	return may;
-}
-
-/* Take a credit; false if there is none now. */
-static int rsmka_ipc_take_credit(struct rsmka_path *path, u32 epoch, bool interruptible)
-{
-	bool taken;
-
-	do {
-		if (!interruptible)
-			wait_event_idle(path->wait, rsmka_ipc_may_send(path, epoch));
-		else if (wait_event_interruptible(path->wait, rsmka_ipc_may_send(path, epoch)))
-			return -EINTR;
-		spin_lock(&path->lock);
-		if (path->epoch != epoch || path->state != RSM_PATH_ACTIVE) {
-			spin_unlock(&path->lock);
-			return -ECONNABORTED;
-		}
-		taken = path->credits > 0;
-		if (taken)
-			path->credits--;
-		spin_unlock(&path->lock);
-	} while (!taken);
-	return 0;
-}
-
-/* From the peer, whatever it says, or for a message that was not sent after all. */
-void rsmka_ipc_credits_returned(struct rsmka_path *path, u32 epoch, u32 count)
-{
-	spin_lock(&path->lock);
-	if (path->epoch == epoch)
-		path->credits += min_t(u32, count, RSMKA_CREDITS - path->credits);
-	spin_unlock(&path->lock);
-	wake_up_all(&path->wait);
-}
-
-/*
- * Send a message of the session that @epoch stands for.  -ECONNABORTED if that
- * is over, -EINTR, or what the adapter says.
- */
-int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_t size,
-		   bool interruptible)
-{
-	u32 session, peer_session, incarnation;
-	bool usable;
-	int ret;
-
-	if (rsmka_message_takes_credit(type)) {
-		ret = rsmka_ipc_take_credit(path, epoch, interruptible);
-		if (ret) {
-			rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
-			return ret;
-		}
+	if (rsmka_controller_enter(controller)) {
+		ret = controller->ops->send(controller->adapter, path->node, session, msg, size,
+					    patience);
+		rsmka_controller_exit(controller);
 	}
-	spin_lock(&path->lock);
-	usable = path->epoch == epoch && path->state == RSM_PATH_ACTIVE;
-	session = path->session;
-	peer_session = path->peer_session;
-	incarnation = path->incarnation;
-	spin_unlock(&path->lock);
-	if (!usable) {
-		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
-		return -ECONNABORTED;
-	}
-	rsmka_ipc_header(path, msg, type, session, peer_session);
-	ret = rsmka_ipc_transmit(path, incarnation, msg, size, interruptible);
-	if (ret && rsmka_message_takes_credit(type))
-		rsmka_ipc_credits_returned(path, epoch, 1);
+	if (ret != -EAGAIN)
+		rsmka_count(&path->counters,
+			    ret ? RSM_COUNT_MESSAGES_FAILED : RSM_COUNT_MESSAGES_SENT);
 	return ret;
 }
 
@@ -129,41 +44,52 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_
 int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 {
 	struct rsmka_msg_segment msg = {
-		.key = cpu_to_le32(key),
+		.header.key = cpu_to_le32(key),
 		.flags = cpu_to_le32(post_flags),
 		.cookie = cpu_to_le64(cookie),
 	};
-	u32 epoch, incarnation;
-	int ret;
+	u32 session = rsmka_path_session(path);
+	int ret = -EHOSTUNREACH;
 
-	if (!rsmka_path_active(path, &epoch, &incarnation)) {
-		rsmka_count(&path->counters, RSM_COUNT_POSTS_FAILED);
-		return RSMERR_REMOTE_NODE_UNREACHABLE;
-	}
-	ret = rsmka_ipc_send(path, epoch, &msg, RSMKA_MSG_BELL, sizeof(msg), true);
+	if (session)
+		ret = rsmka_ipc_send(path, session, &msg, RSMKA_MSG_BELL, sizeof(msg),
+				     RSMKA_WAIT);
 	rsmka_count(&path->counters, ret ? RSM_COUNT_POSTS_FAILED : RSM_COUNT_POSTS_SENT);
 	if (ret == 0 || ret == -EINTR)
 		return ret;
 	/* The adapter may know of the loss before the path does. */
-	if (ret == -EHOSTUNREACH || !rsmka_path_active(path, &epoch, &incarnation))
+	if (ret == -EHOSTUNREACH || !rsmka_path_session(path))
 		return RSMERR_REMOTE_NODE_UNREACHABLE;
 	return RSMERR_CONN_ABORTED;
 }
 
 /* ---- outbox ---- */
 
+static size_t rsmka_outgoing_size(const struct rsmka_outgoing *out)
+{
+	return out->answer ? sizeof(out->msg.reply) : sizeof(out->msg.segment);
+}
+
 static struct rsmka_outgoing *rsmka_outbox_take(struct rsmka_path *path)
 {
 	struct rsmka_outgoing *out;
 
-	spin_lock(&path->lock);
+	spin_lock_irq(&path->lock);
 	out = list_first_entry_or_null(&path->outbox, struct rsmka_outgoing, list);
-	if (out) {
+	if (out)
 		list_del(&out->list);
-		path->outbox_count--;
-	}
-	spin_unlock(&path->lock);
+	spin_unlock_irq(&path->lock);
 	return out;
+}
+
+static void rsmka_outgoing_release_locked(struct rsmka_path *path, struct rsmka_outgoing *out)
+{
+	lockdep_assert_held(&path->lock);
+	path->outbox_count--;
+	if (out->answer)
+		list_add(&out->list, &path->answers);
+	else
+		kfree(out);
 }
 
 static void rsmka_outbox_work(struct work_struct *work)
@@ -173,10 +99,22 @@ static void rsmka_outbox_work(struct work_struct *work)
 
 	while ((out = rsmka_outbox_take(path))) {
 		/* If it fails the peer has lost the session, and what this is about. */
-		rsmka_ipc_send(path, out->epoch, &out->msg, out->msg.header.type,
-			       sizeof(out->msg), false);
-		kfree(out);
+		rsmka_ipc_send(path, out->session, &out->msg, out->msg.header.type,
+			       rsmka_outgoing_size(out), RSMKA_WAIT_IDLE);
+		spin_lock_irq(&path->lock);
+		rsmka_outgoing_release_locked(path, out);
+		spin_unlock_irq(&path->lock);
 	}
+}
+
+static void rsmka_outbox_put_locked(struct rsmka_path *path, struct rsmka_outgoing *out,
+				    u32 session)
+{
+	lockdep_assert_held(&path->lock);
+	out->session = session;
+	list_add_tail(&out->list, &path->outbox);
+	path->outbox_count++;
+	queue_work(rsmka_workqueue, &path->outbox_work);
 }
 
 /*
@@ -186,7 +124,7 @@ static void rsmka_outbox_work(struct work_struct *work)
  * unpublish, and a list that an importing node has not heard of holds as soon
  * as none of its imports is older.
  */
-void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie)
+void rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie)
 {
 	struct rsmka_outgoing *out = kzalloc(sizeof(*out), GFP_KERNEL);
 
@@ -195,93 +133,113 @@ void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 co
 		return;
 	}
 	out->msg.header.type = type;
-	out->msg.key = cpu_to_le32(key);
-	out->msg.flags = cpu_to_le32(flags);
-	out->msg.cookie = cpu_to_le64(cookie);
+	out->msg.header.key = cpu_to_le32(key);
+	out->msg.segment.flags = cpu_to_le32(flags);
+	out->msg.segment.cookie = cpu_to_le64(cookie);
 
-	spin_lock(&path->lock);
-	if (path->state == RSM_PATH_ACTIVE && path->outbox_count < RSMKA_OUTBOX_MAX) {
-		out->epoch = path->epoch;
-		list_add_tail(&out->list, &path->outbox);
-		path->outbox_count++;
-		queue_work(rsmka_workqueue, &path->outbox_work);
+	spin_lock_irq(&path->lock);
+	if (path->session && path->outbox_count < RSMKA_OUTBOX_MAX) {
+		rsmka_outbox_put_locked(path, out, path->session);
 		out = NULL;
 	}
-	spin_unlock(&path->lock);
+	spin_unlock_irq(&path->lock);
 	if (out)
 		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
 	kfree(out);
 }
 
+/*
+ * Answer a CONNECT.  At once if that is possible and nothing waits before it; a peer that asks
+ * more than it may while its answers wait gets none.
+ */
+void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_reply *reply)
+{
+	struct rsmka_outgoing *out;
+
+	if (!READ_ONCE(path->outbox_count) &&
+	    rsmka_ipc_send(path, session, reply, RSMKA_MSG_REPLY, sizeof(*reply),
+			   RSMKA_NO_WAIT) != -EAGAIN)
+		return;
+	spin_lock_irq(&path->lock);
+	out = list_first_entry_or_null(&path->answers, struct rsmka_outgoing, list);
+	if (out && path->session == session) {
+		list_del(&out->list);
+		out->msg.reply = *reply;
+		out->msg.header.type = RSMKA_MSG_REPLY;
+		rsmka_outbox_put_locked(path, out, session);
+	} else if (!out) {
+		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_DROPPED);
+	}
+	spin_unlock_irq(&path->lock);
+}
+
 /* ---- requests ---- */
 
-static struct rsmka_reply_slot *rsmka_slot_take(struct rsmka_path *path, u32 epoch, bool *over)
+static struct rsmka_request *rsmka_request_take(struct rsmka_path *path, u32 session, bool *over)
 {
-	struct rsmka_reply_slot *slot, *taken = NULL;
+	struct rsmka_request *request, *taken = NULL;
 
-	spin_lock(&path->lock);
-	*over = path->epoch != epoch;
-	for (slot = path->slots; slot < path->slots + RSMKA_REPLY_SLOTS; slot++) {
-		if (*over || slot->used)
+	spin_lock_irq(&path->lock);
+	*over = path->session != session;
+	for (request = path->request; request < path->request + RSMKA_REQUESTS; request++) {
+		if (*over || request->used)
 			continue;
-		taken = slot;
+		taken = request;
 		taken->used = true;
 		taken->answered = false;
-		taken->cookie = (++path->sequence << 8) | (slot - path->slots);
+		taken->number = (++path->sequence << 8) | (request - path->request);
 		break;
 	}
-	spin_unlock(&path->lock);
+	spin_unlock_irq(&path->lock);
 	return taken;
 }
 
-static void rsmka_slot_give(struct rsmka_path *path, struct rsmka_reply_slot *slot)
+static void rsmka_request_give(struct rsmka_path *path, struct rsmka_request *request)
 {
-	spin_lock(&path->lock);
-	slot->used = false;
-	spin_unlock(&path->lock);
+	spin_lock_irq(&path->lock);
+	request->used = false;
+	spin_unlock_irq(&path->lock);
 	wake_up_all(&path->wait);
 }
 
-static bool rsmka_request_over(struct rsmka_path *path, u32 epoch,
-			       const struct rsmka_reply_slot *slot,
-			       const struct rsmka_share *share)
-{
-	bool over;
+struct rsmka_request_wait {
+	const struct rsmka_request *request;
+	const struct rsmka_share *share;
+};
 
-	spin_lock(&path->lock);
-	over = slot->answered || path->epoch != epoch;
-	spin_unlock(&path->lock);
-	return over || READ_ONCE(share->outcome);
+/* An answer, or nobody left who would give it, or who wants it. */
+static bool rsmka_request_over(const void *data)
+{
+	const struct rsmka_request_wait *wait = data;
+	const struct rsmka_share *share = wait->share;
+
+	/* Pairs with rsmka_handle_reply(). */
+	return smp_load_acquire(&wait->request->answered) ||
+	       rsmka_path_session(share->path) != share->session || READ_ONCE(share->outcome);
 }
 
-/* Asks until there is an answer or nobody left to ask. */
-static int rsmka_request(struct rsmka_share *share, struct rsmka_reply_slot *slot)
+static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *request)
 {
+	struct rsmka_request_wait wait = { request, share };
 	struct rsmka_path *path = share->path;
-	u32 epoch = share->epoch;
-	long left;
+	DECLARE_BITMAP(nodes, RSMKA_NODES) = {};
+	struct rsmka_msg_connect msg = {
+		.header.key = cpu_to_le32(share->key),
+		.request = cpu_to_le32(request->number),
+		.cookie = cpu_to_le64(share->cookie),
+	};
 	int ret;
 
-	do {
-		struct rsmka_msg_connect msg = {
-			.slot = cpu_to_le32(slot->cookie),
-			.key = cpu_to_le32(share->key),
-			.cookie = cpu_to_le64(share->cookie),
-		};
-
-		ret = rsmka_ipc_send(path, epoch, &msg, RSMKA_MSG_CONNECT, sizeof(msg), true);
-		if (ret)
-			return ret == -EINTR ? ret : RSMERR_CONN_ABORTED;
-		left = wait_event_interruptible_timeout(path->wait,
-							rsmka_request_over(path, epoch, slot,
-									   share),
-							RSMKA_REPLY_REPEAT);
-		if (left == 0)
-			rsmka_count(&path->counters, RSM_COUNT_CONNECTS_REPEATED);
-	} while (left == 0);
-	if (left < 0)
+	ret = rsmka_ipc_send(path, share->session, &msg, RSMKA_MSG_CONNECT, sizeof(msg),
+			     RSMKA_WAIT);
+	if (ret)
+		return ret == -EINTR ? ret : RSMERR_CONN_ABORTED;
+	__set_bit(path->node, nodes);
+	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait) &&
+	    wait_event_interruptible(path->wait, rsmka_request_over(&wait)))
 		return -EINTR;
-	return slot->answered ? RSM_SUCCESS : RSMERR_CONN_ABORTED;
+	/* Pairs with rsmka_handle_reply(). */
+	return smp_load_acquire(&request->answered) ? RSM_SUCCESS : RSMERR_CONN_ABORTED;
 }
 
 /* What the exporter says, as far as it can be true. */
@@ -318,26 +276,26 @@ static u32 rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_g
 int rsmka_ipc_connect(struct rsmka_share *share)
 {
 	struct rsmka_path *path = share->path;
-	struct rsmka_reply_slot *slot = NULL;
+	struct rsmka_request *request = NULL;
 	bool over = false;
 	bool granted;
 	int ret;
 
 	ret = wait_event_interruptible(path->wait,
-				       (slot = rsmka_slot_take(path, share->epoch, &over)) ||
-				       over);
+				       (request = rsmka_request_take(path, share->session,
+								     &over)) || over);
 	if (ret)
 		return -EINTR;
-	if (!slot)
+	if (!request)
 		return RSMERR_CONN_ABORTED;
-	ret = rsmka_request(share, slot);
+	ret = rsmka_request_ask(share, request);
 	if (!ret)
-		ret = rsmka_reply_parse(&slot->reply, &share->grant);
+		ret = rsmka_reply_parse(&request->reply, &share->grant);
 	/* We may have been granted it and not know, or not want it. */
-	granted = !slot->answered || slot->reply.status == 0;
-	rsmka_slot_give(path, slot);
+	granted = !request->answered || request->reply.status == 0;
+	rsmka_request_give(path, request);
 	if (ret && granted)
-		rsmka_ipc_post(path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
+		rsmka_ipc_queue(path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
 	return ret;
 }
 
@@ -345,28 +303,25 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 
 void rsmka_ipc_init(struct rsmka_path *path)
 {
+	unsigned int i;
+
 	INIT_LIST_HEAD(&path->outbox);
+	INIT_LIST_HEAD(&path->answers);
+	for (i = 0; i < RSMKA_REQUESTS; i++) {
+		path->answer[i].answer = true;
+		list_add(&path->answer[i].list, &path->answers);
+	}
 	INIT_WORK(&path->outbox_work, rsmka_outbox_work);
-	INIT_WORK(&path->inbox_work, rsmka_inbox_work);
 }
 
-/* A session ends: forget what is queued.  Who waits sees the epoch. */
+/* A session ends: forget what is queued.  Who waits sees that. */
 void rsmka_ipc_reset_locked(struct rsmka_path *path)
 {
 	struct rsmka_outgoing *out, *next;
 
 	lockdep_assert_held(&path->lock);
-	path->credits = 0;
-	path->inbox_count = 0;
-	path->handled = 0;
-	list_for_each_entry_safe(out, next, &path->outbox, list)
-		kfree(out);
-	INIT_LIST_HEAD(&path->outbox);
-	path->outbox_count = 0;
-}
-
-void rsmka_ipc_stop(struct rsmka_path *path)
-{
-	cancel_work_sync(&path->inbox_work);
-	cancel_work_sync(&path->outbox_work);
+	list_for_each_entry_safe(out, next, &path->outbox, list) {
+		list_del(&out->list);
+		rsmka_outgoing_release_locked(path, out);
+	}
 }

@@ -19,23 +19,28 @@ unsigned int rsmka_max_exported_memory;
 module_param_named(max_exported_memory, rsmka_max_exported_memory, uint, 0444);
 MODULE_PARM_DESC(max_exported_memory, "Percent of memory that may be exported, 0 = no limit");
 
+module_param_named(max_user_share, rsmka_max_user_share, uint, 0444);
+MODULE_PARM_DESC(max_user_share,
+		 "Percent of what all users share that one may have without CAP_SYS_RESOURCE (1..100)");
+
 module_param_named(enable_dynamic_reconfiguration, rsmka_dynamic_reconfiguration, bool, 0644);
 MODULE_PARM_DESC(enable_dynamic_reconfiguration,
 		 "Refuse to take memory offline that is exported (default: 1)");
 
+module_param_named(busy_poll, rsmka_busy_poll, uint, 0644);
+MODULE_PARM_DESC(busy_poll,
+		 "Microseconds to look for an event before sleeping, at most 1000 (0: never)");
+
 /*
- * Runs handshakes, inboxes and outboxes of paths, which wait for peers.  Nothing
+ * Runs outboxes of paths, which wait for peers.  Nothing
  * else: a user could keep them from running with any number of that.
  */
 struct workqueue_struct *rsmka_workqueue;
 
-/*
- * Runs looks at exported memory.  They wait for whoever provides the pages, and
- * for peers if memory is lost; there may be one for every export.
- */
+/* Runs looks at exported memory, which wait for nobody. */
 struct workqueue_struct *rsmka_look_workqueue;
 
-/* Runs closings that would hold up a thread of the kernel.  They wait for peers. */
+/* Runs ends that wait for peers: one work item per controller. */
 struct workqueue_struct *rsmka_close_workqueue;
 
 static int __init rsmka_init(void)
@@ -43,8 +48,9 @@ static int __init rsmka_init(void)
 	int ret;
 
 	if (rsmka_max_segments < 1 || rsmka_max_segments > 65535 ||
-	    rsmka_max_exported_memory > 100) {
-		pr_err("max_segments or max_exported_memory out of range\n");
+	    rsmka_max_exported_memory > 100 || rsmka_max_user_share < 1 ||
+	    rsmka_max_user_share > 100) {
+		pr_err("max_segments, max_exported_memory or max_user_share out of range\n");
 		return -EINVAL;
 	}
 

@@ -44,9 +44,11 @@ struct rsmka_controller {
 	refcount_t active;
 	struct completion idle;
 
-	struct mutex lock;		/* gone, exports */
+	struct mutex lock;		/* gone, exports, ends */
 	bool gone;			/* read without the lock to refuse early */
 	struct list_head exports;	/* published over this controller */
+	struct list_head ends;		/* exports that wait for peers; the first one does */
+	struct work_struct end_work;
 
 	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
 	struct rsmka_path *paths[RSMKA_NODES];
@@ -60,6 +62,8 @@ u32 rsmka_local_node(void);
 struct rsmka_controller *rsmka_controller_find(const char *name);
 void rsmka_controller_get(struct rsmka_controller *controller);
 void rsmka_controller_put(struct rsmka_controller *controller);
+void rsmka_controller_keep(struct rsmka_controller *controller);
+void rsmka_controller_forget(struct rsmka_controller *controller);
 bool rsmka_controller_enter(struct rsmka_controller *controller);
 void rsmka_controller_exit(struct rsmka_controller *controller);
 bool rsmka_controller_is_loopback(const struct rsmka_controller *controller);
@@ -72,19 +76,24 @@ extern struct rsmka_controller *rsmka_loopback;
 
 /* ---- paths (rsmka_path.c: state; rsmka_ipc.c, rsmka_inbox.c: messages) ---- */
 
-#define RSMKA_REPLY_SLOTS	10
-
 /* A CONNECT that waits for its reply. */
-struct rsmka_reply_slot {
+struct rsmka_request {
 	bool used;
 	bool answered;
-	u32 cookie;			/* index in the low byte, sequence number above */
+	u32 number;			/* index in the low byte, sequence number above */
 	struct rsmka_msg_reply reply;
 };
 
-struct rsmka_packet {
-	u32 epoch;
-	u8 message[RSMKA_MESSAGE_MAX];
+/* A message that nobody waits for. */
+struct rsmka_outgoing {
+	struct list_head list;
+	u32 session;
+	union {
+		struct rsmka_msg_header header;
+		struct rsmka_msg_segment segment;
+		struct rsmka_msg_reply reply;
+	} msg;
+	bool answer;			/* a REPLY: one of path->answer */
 };
 
 /* One node as one controller reaches it.  Exists from its first peer_up on. */
@@ -92,71 +101,60 @@ struct rsmka_path {
 	struct rsmka_controller *controller;
 	u32 node;
 
-	spinlock_t lock;		/* all below but the works */
+	/*
+	 * Of the adapter, 0 while there is none.  Changes under the lock; who reads it without
+	 * learns from the adapter if it is over.
+	 */
+	u32 session;
+
+	spinlock_t lock;		/* interrupts off; all below but the work */
 	u32 state;			/* RSM_PATH_* */
-	u32 epoch;			/* raised when a connection ends; waiters then give up */
-	u32 incarnation;		/* of the peer's adapter */
-	u32 session;			/* ours, 0 = down */
-	u32 peer_session;		/* 0 = not known yet */
-	bool ack_due;			/* a READY is unanswered */
 	u32 remote_unit;
 	u64 remote_hwaddr;
-	bool remote_known;
 
-	wait_queue_head_t wait;		/* credits, free reply slots, replies, epoch */
-	unsigned int credits;		/* C messages that may be sent; at most RSMKA_CREDITS */
-	struct rsmka_reply_slot slots[RSMKA_REPLY_SLOTS];
-	u32 sequence;			/* of slot cookies */
+	wait_queue_head_t wait;		/* free requests, replies, the session's end */
+	struct rsmka_request request[RSMKA_REQUESTS];
+	u32 sequence;			/* of request numbers */
 
-	struct rsmka_packet inbox[RSMKA_CREDITS];
-	unsigned int inbox_first;
-	unsigned int inbox_count;
-	unsigned int handled;		/* since credits were last returned */
-	struct list_head outbox;	/* messages nobody waits for */
+	struct list_head outbox;
 	unsigned int outbox_count;
+	struct rsmka_outgoing answer[RSMKA_REQUESTS];	/* so that no REPLY fails for memory */
+	struct list_head answers;			/* of them, those that are free */
+	struct rsmka_look_time look_time;		/* for replies */
 
 	struct rsmka_counters counters;	/* without the lock */
-	struct work_struct inbox_work;
 	struct work_struct outbox_work;
-	struct delayed_work handshake;
 };
 
 extern struct workqueue_struct *rsmka_workqueue;
 
+/* The present session of a path, 0 if it is not usable. */
+static inline u32 rsmka_path_session(const struct rsmka_path *path)
+{
+	return READ_ONCE(path->session);
+}
+
 struct rsmka_path *rsmka_path_find(struct rsmka_controller *controller, u32 node);
-bool rsmka_path_active(struct rsmka_path *path, u32 *epoch, u32 *incarnation);
-bool rsmka_path_current(struct rsmka_path *path, u32 epoch);
-void rsmka_path_ready(struct rsmka_path *path, const struct rsmka_msg_ready *msg);
-void rsmka_path_ready_ack(struct rsmka_path *path, const struct rsmka_msg_ready *msg);
-bool rsmka_path_admit(struct rsmka_path *path, const struct rsmka_msg_header *header, u32 *epoch);
+u32 rsmka_path_state(struct rsmka_path *path);
 void rsmka_path_stop(struct rsmka_path *path);
 void rsmka_path_free(struct rsmka_path *path);
 
-/* Those that are queued, and those that start a session. */
-static inline bool rsmka_message_takes_credit(u8 type)
-{
-	return type <= RSMKA_MSG_NOTIMPORTING;
-}
-
-static inline bool rsmka_message_is_greeting(u8 type)
-{
-	return type == RSMKA_MSG_READY || type == RSMKA_MSG_READY_ACK;
-}
-
 void rsmka_ipc_init(struct rsmka_path *path);
 void rsmka_ipc_reset_locked(struct rsmka_path *path);
-void rsmka_ipc_stop(struct rsmka_path *path);
-void rsmka_ipc_header(struct rsmka_path *path, struct rsmka_msg_header *header, u8 type,
-		      u32 session, u32 peer_session);
-int rsmka_ipc_transmit(struct rsmka_path *path, u32 incarnation, const void *msg, size_t size,
-		       bool interruptible);
-int rsmka_ipc_send(struct rsmka_path *path, u32 epoch, void *msg, u8 type, size_t size,
-		   bool interruptible);
-void rsmka_ipc_credits_returned(struct rsmka_path *path, u32 epoch, u32 count);
+int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, size_t size,
+		   enum rsmka_patience patience);
+void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_reply *reply);
 int rsmka_ipc_connect(struct rsmka_share *share);
 int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
-void rsmka_ipc_post(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
-void rsmka_inbox_work(struct work_struct *work);
+void rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
+
+/* ---- looking for messages before sleeping (rsmka_look.c) ---- */
+
+extern unsigned int rsmka_busy_poll;
+
+bool rsmka_look(struct rsmka_controller *controller, const unsigned long *nodes,
+		struct rsmka_look_time *time, bool (*done)(const void *), const void *what);
+bool rsmka_look_for_event(struct rsmka_segment *seg);
 
 /* Those of a share's connection. */
 static inline struct rsmka_counters *rsmka_share_counters(const struct rsmka_share *share)

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of a path against an adapter that keeps what is sent: the handshake,
- * sessions, credits, and what a peer may not do.
+ * Tests of a path against an adapter that keeps what is sent: sessions, messages, answers,
+ * and what a peer may not do.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <kunit/test.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "rsmka_path.h"
 
 #define PEER		77
-#define PEER_SESSION	0x5e55
+#define SESSION		0x5e55
 #define SENT_MAX	128
 #define PATIENCE	(10 * HZ)
 
@@ -19,29 +20,82 @@
 struct fake {
 	struct rsmka_controller *controller;
 	struct rsmka_path *path;
-	u32 session;			/* ours, as READY told it */
 	spinlock_t lock;		/* guards what follows */
 	wait_queue_head_t wait;
+	bool full;			/* there is no room in the peer's queue */
 	unsigned int sent;
 	u8 message[SENT_MAX][RSMKA_MESSAGE_MAX];
+	unsigned int looking;		/* looks that have begun */
+	unsigned int looks;
+	u32 answers_at;			/* the look that finds a reply; 0: none does */
 };
 
-static int fake_send(void *adapter, u32 node, u32 incarnation, const void *message,
-		     size_t length, bool interruptible)
+static bool fake_put(struct fake *fake, const void *message, size_t length)
 {
-	struct fake *fake = adapter;
+	bool room;
 
 	spin_lock(&fake->lock);
-	if (fake->sent < SENT_MAX)
+	room = !fake->full;
+	if (room && fake->sent < SENT_MAX)
 		memcpy(fake->message[fake->sent++], message, length);
 	spin_unlock(&fake->lock);
 	wake_up_all(&fake->wait);
+	return room;
+}
+
+static int fake_send(void *adapter, u32 node, u32 session, const void *message, size_t length,
+		     enum rsmka_patience patience)
+{
+	struct fake *fake = adapter;
+
+	if (session != rsmka_path_session(fake->path))
+		return -ESTALE;
+	if (patience == RSMKA_NO_WAIT)
+		return fake_put(fake, message, length) ? 0 : -EAGAIN;
+	wait_event_idle(fake->wait, fake_put(fake, message, length));
 	return 0;
+}
+
+static void fake_receive(struct fake *fake, void *message, u8 type, size_t size)
+{
+	struct rsmka_msg_header *header = message;
+
+	header->version = RSMKA_MESSAGE_VERSION;
+	header->type = type;
+	rsmka_receive(fake->controller, PEER, message, size, true);
+}
+
+static bool fake_look(void *adapter, u32 node)
+{
+	struct rsmka_msg_segment bell = { .header.key = cpu_to_le32(1) };
+	struct fake *fake = adapter;
+
+	if (++fake->looks != fake->answers_at)
+		return false;
+	fake_receive(fake, &bell, RSMKA_MSG_BELL, sizeof(bell));
+	return true;
+}
+
+static void fake_look_begin(void *adapter, u32 node)
+{
+	struct fake *fake = adapter;
+
+	fake->looking++;
+}
+
+static void fake_look_end(void *adapter, u32 node)
+{
+	struct fake *fake = adapter;
+
+	fake->looking--;
 }
 
 static const struct rsmka_controller_ops fake_ops = {
 	.owner = THIS_MODULE,
 	.send = fake_send,
+	.look = fake_look,
+	.look_begin = fake_look_begin,
+	.look_end = fake_look_end,
 };
 
 /* How many messages of a type were sent; @last is a copy of the last of them. */
@@ -68,38 +122,21 @@ static bool fake_await(struct fake *fake, u8 type, unsigned int count, void *las
 	return wait_event_timeout(fake->wait, fake_count(fake, type, last) >= count, PATIENCE);
 }
 
-static void fake_receive(struct fake *fake, void *message, u8 type, size_t size)
-{
-	struct rsmka_msg_header *header = message;
-
-	header->version = RSMKA_MESSAGE_VERSION;
-	header->type = type;
-	header->source = cpu_to_le32(PEER);
-	header->session = cpu_to_le32(PEER_SESSION);
-	header->peer_session = cpu_to_le32(fake->session);
-	rsmka_receive(fake->controller, PEER, message, size);
-}
-
-static u32 fake_state(struct fake *fake)
-{
-	u32 state;
-
-	spin_lock(&fake->path->lock);
-	state = fake->path->state;
-	spin_unlock(&fake->path->lock);
-	return state;
-}
-
 static u64 fake_dropped(struct fake *fake)
 {
 	return atomic64_read(&fake->path->counters.count[RSM_COUNT_MESSAGES_DROPPED]);
 }
 
-/* Up to where our READY is on its way. */
+static int fake_up(struct fake *fake, u32 session)
+{
+	struct rsmka_peer_info info = { .session = session, .unit = 3, .hwaddr = PEER };
+
+	return rsmka_peer_up(fake->controller, PEER, &info);
+}
+
 static int fake_init(struct kunit *test)
 {
 	struct fake *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
-	u64 last[RSMKA_MESSAGE_MAX / sizeof(u64)];
 	struct rsmka_attr attr = {};
 
 	KUNIT_ASSERT_NOT_NULL(test, fake);
@@ -109,11 +146,9 @@ static int fake_init(struct kunit *test)
 						     &fake_ops, fake);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(fake->controller));
 	test->priv = fake;
-	KUNIT_ASSERT_EQ(test, rsmka_peer_up(fake->controller, PEER, 1), 0);
+	KUNIT_ASSERT_EQ(test, fake_up(fake, SESSION), 0);
 	fake->path = rsmka_path_find(fake->controller, PEER);
 	KUNIT_ASSERT_NOT_NULL(test, fake->path);
-	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_READY, 1, last));
-	fake->session = le32_to_cpu(((struct rsmka_msg_header *)last)->session);
 	return 0;
 }
 
@@ -125,56 +160,38 @@ static void fake_exit(struct kunit *test)
 		rsmka_controller_unregister(fake->controller);
 }
 
-static void fake_shake_hands(struct kunit *test, struct fake *fake)
-{
-	struct rsmka_msg_ready ready = {};
-
-	fake_receive(fake, &ready, RSMKA_MSG_READY, sizeof(ready));
-	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_READY_ACK, 1, NULL));
-	fake_receive(fake, &ready, RSMKA_MSG_READY_ACK, sizeof(ready));
-	KUNIT_ASSERT_EQ(test, fake_state(fake), RSM_PATH_ACTIVE);
-}
-
-static void a_handshake_makes_the_path_active(struct kunit *test)
+static void a_session_is_what_the_adapter_says(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	u64 last[RSMKA_MESSAGE_MAX / sizeof(u64)];
-	struct rsmka_msg_header *ack = (struct rsmka_msg_header *)last;
 
-	KUNIT_EXPECT_EQ(test, fake_state(fake), RSM_PATH_UP);
-	fake_shake_hands(test, fake);
-	fake_count(fake, RSMKA_MSG_READY_ACK, last);
-	KUNIT_EXPECT_EQ(test, le32_to_cpu(ack->peer_session), PEER_SESSION);
-	KUNIT_EXPECT_EQ(test, le32_to_cpu(ack->session), fake->session);
+	KUNIT_EXPECT_EQ(test, rsmka_path_session(fake->path), SESSION);
+	KUNIT_EXPECT_EQ(test, rsmka_path_state(fake->path), RSM_PATH_ACTIVE);
 	rsmka_peer_down(fake->controller, PEER);
-	KUNIT_EXPECT_EQ(test, fake_state(fake), RSM_PATH_DOWN);
+	KUNIT_EXPECT_EQ(test, rsmka_path_session(fake->path), 0);
+	KUNIT_EXPECT_EQ(test, rsmka_path_state(fake->path), RSM_PATH_DOWN);
+	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0),
+			RSMERR_REMOTE_NODE_UNREACHABLE);
+	KUNIT_EXPECT_EQ(test, fake_up(fake, SESSION + 1), 0);
+	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0), RSM_SUCCESS);
 }
 
-static void messages_of_other_sessions_are_ignored(struct kunit *test)
+static void messages_wait_for_a_thread_if_they_must(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct rsmka_msg_connect msg = {};
-	struct rsmka_msg_header *header = &msg.header;
-	int i;
+	struct rsmka_msg_connect connect = {
+		.header = { RSMKA_MESSAGE_VERSION, RSMKA_MSG_CONNECT }, .request = 5,
+	};
+	struct rsmka_msg_segment bell = {
+		.header = { RSMKA_MESSAGE_VERSION, RSMKA_MSG_BELL },
+	};
 
-	fake_shake_hands(test, fake);
-	/* No offence: they were on their way when a session ended. */
-	for (i = 0; i < 2; i++) {
-		*header = (struct rsmka_msg_header) {
-			.version = RSMKA_MESSAGE_VERSION,
-			.type = RSMKA_MSG_CONNECT,
-			.source = cpu_to_le32(PEER),
-			.session = cpu_to_le32(PEER_SESSION + (i == 0)),
-			.peer_session = cpu_to_le32(fake->session + (i == 1)),
-		};
-		rsmka_receive(fake->controller, PEER, &msg, sizeof(msg));
-	}
-	KUNIT_EXPECT_EQ(test, fake_dropped(fake), 0);
-	/* Answered in order: only the one that follows is. */
-	msg.slot = cpu_to_le32(5);
-	fake_receive(fake, &msg, RSMKA_MSG_CONNECT, sizeof(msg));
-	KUNIT_EXPECT_TRUE(test, fake_await(fake, RSMKA_MSG_REPLY, 1, NULL));
+	KUNIT_EXPECT_FALSE(test, rsmka_receive(fake->controller, PEER, &connect, sizeof(connect),
+					       false));
+	KUNIT_EXPECT_EQ(test, fake_count(fake, RSMKA_MSG_REPLY, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, rsmka_receive(fake->controller, PEER, &connect, sizeof(connect),
+					      true));
 	KUNIT_EXPECT_EQ(test, fake_count(fake, RSMKA_MSG_REPLY, NULL), 1);
+	KUNIT_EXPECT_TRUE(test, rsmka_receive(fake->controller, PEER, &bell, sizeof(bell), false));
 }
 
 static void malformed_messages_are_dropped(struct kunit *test)
@@ -185,7 +202,6 @@ static void malformed_messages_are_dropped(struct kunit *test)
 	size_t size;
 	u8 type;
 
-	fake_shake_hands(test, fake);
 	for (size = 0; size < RSMKA_MESSAGE_MAX; size++) {
 		u64 padded[RSMKA_MESSAGE_MAX / sizeof(u64)] = {};
 
@@ -200,14 +216,10 @@ static void malformed_messages_are_dropped(struct kunit *test)
 	}
 	fake_receive(fake, &msg, RSMKA_MSG_BELL, sizeof(msg));
 	KUNIT_EXPECT_EQ(test, fake_dropped(fake), bad);
-	msg.header.source = cpu_to_le32(PEER + 1);
-	rsmka_receive(fake->controller, PEER, &msg, sizeof(msg));
-	KUNIT_EXPECT_EQ(test, fake_dropped(fake), bad + 1);
-	msg.header.source = cpu_to_le32(PEER);
 	msg.header.version++;
-	rsmka_receive(fake->controller, PEER, &msg, sizeof(msg));
-	KUNIT_EXPECT_EQ(test, fake_dropped(fake), bad + 2);
-	KUNIT_EXPECT_EQ(test, fake_state(fake), RSM_PATH_ACTIVE);
+	rsmka_receive(fake->controller, PEER, &msg, sizeof(msg), false);
+	KUNIT_EXPECT_EQ(test, fake_dropped(fake), bad + 1);
+	KUNIT_EXPECT_EQ(test, rsmka_path_session(fake->path), SESSION);
 }
 
 static void unknown_segments_are_refused(struct kunit *test)
@@ -216,85 +228,115 @@ static void unknown_segments_are_refused(struct kunit *test)
 	u64 last[RSMKA_MESSAGE_MAX / sizeof(u64)];
 	const struct rsmka_msg_reply *reply = (const struct rsmka_msg_reply *)last;
 	struct rsmka_msg_connect msg = {
-		.slot = cpu_to_le32(0x1234), .key = cpu_to_le32(0x7ffffff),
+		.request = cpu_to_le32(0x1234), .header.key = cpu_to_le32(0x7ffffff),
 	};
 
-	fake_shake_hands(test, fake);
 	fake_receive(fake, &msg, RSMKA_MSG_CONNECT, sizeof(msg));
 	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_REPLY, 1, last));
-	KUNIT_EXPECT_EQ(test, le32_to_cpu(reply->slot), 0x1234);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(reply->request), 0x1234);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(reply->status), RSMERR_SEG_NOT_PUBLISHED);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(reply->length), 0);
 }
 
-static void credits_bound_what_is_on_its_way(struct kunit *test)
+static void fake_set_full(struct fake *fake, bool full)
 {
-	struct fake *fake = test->priv;
-	struct rsmka_msg_credit credit = { .count = cpu_to_le32(RSMKA_CREDITS_RETURNED) };
-	unsigned int i;
-
-	fake_shake_hands(test, fake);
-	for (i = 0; i < RSMKA_CREDITS + RSMKA_CREDITS_RETURNED + 1; i++)
-		rsmka_ipc_post(fake->path, RSMKA_MSG_NOTIMPORTING, i, 0, i);
-	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_NOTIMPORTING, RSMKA_CREDITS, NULL));
-	/* One that needs none goes at once, so the others would have gone before. */
-	rsmka_ipc_bell(fake->path, 1, 0, 0);
-	KUNIT_EXPECT_EQ(test, fake_count(fake, RSMKA_MSG_BELL, NULL), 1);
-	KUNIT_EXPECT_EQ(test, fake_count(fake, RSMKA_MSG_NOTIMPORTING, NULL), RSMKA_CREDITS);
-	fake_receive(fake, &credit, RSMKA_MSG_CREDIT, sizeof(credit));
-	KUNIT_EXPECT_TRUE(test, fake_await(fake, RSMKA_MSG_NOTIMPORTING,
-					   RSMKA_CREDITS + RSMKA_CREDITS_RETURNED, NULL));
-	/* More than there are does not make more. */
-	credit.count = cpu_to_le32(U32_MAX);
-	fake_receive(fake, &credit, RSMKA_MSG_CREDIT, sizeof(credit));
-	KUNIT_EXPECT_TRUE(test, fake_await(fake, RSMKA_MSG_NOTIMPORTING,
-					   RSMKA_CREDITS + RSMKA_CREDITS_RETURNED + 1, NULL));
-	spin_lock(&fake->path->lock);
-	KUNIT_EXPECT_LE(test, fake->path->credits, RSMKA_CREDITS);
-	spin_unlock(&fake->path->lock);
+	spin_lock(&fake->lock);
+	fake->full = full;
+	spin_unlock(&fake->lock);
+	wake_up_all(&fake->wait);
 }
 
-static void credits_are_returned(struct kunit *test)
+/* Who handles a message never waits for room at the peer. */
+static void answers_wait_for_room_without_anybody(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	u64 last[RSMKA_MESSAGE_MAX / sizeof(u64)];
-	const struct rsmka_msg_credit *credit = (const struct rsmka_msg_credit *)last;
-	struct rsmka_msg_segment msg = { .key = cpu_to_le32(0x7ffffff) };
+	struct rsmka_msg_connect msg = { .header.key = cpu_to_le32(0x7ffffff) };
 	unsigned int i;
 
-	fake_shake_hands(test, fake);
-	for (i = 0; i < 2 * RSMKA_CREDITS_RETURNED; i++)
-		fake_receive(fake, &msg, RSMKA_MSG_DISCONNECT, sizeof(msg));
-	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_CREDIT, 2, last));
-	KUNIT_EXPECT_EQ(test, le32_to_cpu(credit->count), RSMKA_CREDITS_RETURNED);
+	fake_set_full(fake, true);
+	for (i = 0; i < RSMKA_REQUESTS; i++)
+		fake_receive(fake, &msg, RSMKA_MSG_CONNECT, sizeof(msg));
+	KUNIT_EXPECT_EQ(test, fake_count(fake, RSMKA_MSG_REPLY, NULL), 0);
 	KUNIT_EXPECT_EQ(test, fake_dropped(fake), 0);
+	/* More than a peer may ask at a time. */
+	fake_receive(fake, &msg, RSMKA_MSG_CONNECT, sizeof(msg));
+	KUNIT_EXPECT_EQ(test, fake_dropped(fake), 1);
+	fake_set_full(fake, false);
+	KUNIT_EXPECT_TRUE(test, fake_await(fake, RSMKA_MSG_REPLY, RSMKA_REQUESTS, NULL));
 }
 
-static void a_peer_that_restarts_begins_a_new_session(struct kunit *test)
+static void a_session_that_ends_forgets_what_was_queued(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct rsmka_msg_ready ready = {};
-	u32 epoch, incarnation, now;
+	unsigned int i;
 
-	fake_shake_hands(test, fake);
-	KUNIT_ASSERT_TRUE(test, rsmka_path_active(fake->path, &epoch, &incarnation));
-	rsmka_ipc_header(fake->path, &ready.header, RSMKA_MSG_READY, PEER_SESSION + 1, 0);
-	ready.header.source = cpu_to_le32(PEER);
-	rsmka_receive(fake->controller, PEER, &ready, sizeof(ready));
-	KUNIT_ASSERT_TRUE(test, fake_await(fake, RSMKA_MSG_READY_ACK, 2, NULL));
-	rsmka_path_active(fake->path, &now, &incarnation);
-	KUNIT_EXPECT_NE(test, now, epoch);
-	KUNIT_EXPECT_FALSE(test, rsmka_path_current(fake->path, epoch));
+	fake_set_full(fake, true);
+	for (i = 0; i < 20; i++)
+		rsmka_ipc_queue(fake->path, RSMKA_MSG_NOTIMPORTING, i, 0, i);
+	rsmka_peer_down(fake->controller, PEER);
+	fake_set_full(fake, false);
+	flush_work(&fake->path->outbox_work);
+	/* At most the one that was being sent. */
+	KUNIT_EXPECT_LE(test, fake_count(fake, RSMKA_MSG_NOTIMPORTING, NULL), 1);
+	KUNIT_EXPECT_EQ(test, fake->path->outbox_count, 0);
+	KUNIT_ASSERT_EQ(test, fake_up(fake, SESSION + 1), 0);
+	rsmka_ipc_queue(fake->path, RSMKA_MSG_NOTIMPORTING, 1, 0, 1);
+	flush_work(&fake->path->outbox_work);
+	KUNIT_EXPECT_GE(test, fake_count(fake, RSMKA_MSG_NOTIMPORTING, NULL), 1);
+}
+
+static bool fake_has_come(const void *data)
+{
+	const struct fake *fake = data;
+
+	return fake->answers_at && fake->looks >= fake->answers_at;
+}
+
+/* Whether somebody looks depends on what else the processor has to do. */
+static bool fake_looks(struct fake *fake, struct rsmka_look_time *time)
+{
+	DECLARE_BITMAP(nodes, RSMKA_NODES) = {};
+	bool found;
+
+	__set_bit(PEER, nodes);
+	fake->looks = 0;
+	found = rsmka_look(fake->controller, nodes, time, fake_has_come, fake);
+	return fake->looks ? found : fake_has_come(fake);
+}
+
+static void looking_in_vain_becomes_shorter(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct rsmka_look_time time;
+	int i;
+
+	rsmka_look_init(&time);
+	KUNIT_ASSERT_GT(test, time.ns, 0);
+	for (i = 0; i < 1000 && time.ns; i++) {
+		KUNIT_EXPECT_FALSE(test, fake_looks(fake, &time));
+		KUNIT_EXPECT_EQ(test, fake->looking, 0);
+		KUNIT_EXPECT_NE(test, time.failed, 0);
+		cond_resched();
+	}
+	KUNIT_EXPECT_EQ(test, time.ns, 0);
+	/* What comes soon after is worth to be looked for, what comes late is not. */
+	rsmka_look_came(&time);
+	KUNIT_EXPECT_EQ(test, time.failed, 0);
+	KUNIT_EXPECT_GT(test, time.ns, 0);
+	time.ns = 0;
+	time.failed = local_clock() - NSEC_PER_SEC;
+	rsmka_look_came(&time);
+	KUNIT_EXPECT_EQ(test, time.ns, 0);
 }
 
 static struct kunit_case rsmka_path_cases[] = {
-	KUNIT_CASE(a_handshake_makes_the_path_active),
-	KUNIT_CASE(messages_of_other_sessions_are_ignored),
+	KUNIT_CASE(a_session_is_what_the_adapter_says),
+	KUNIT_CASE(messages_wait_for_a_thread_if_they_must),
 	KUNIT_CASE(malformed_messages_are_dropped),
 	KUNIT_CASE(unknown_segments_are_refused),
-	KUNIT_CASE(credits_bound_what_is_on_its_way),
-	KUNIT_CASE(credits_are_returned),
-	KUNIT_CASE(a_peer_that_restarts_begins_a_new_session),
+	KUNIT_CASE(answers_wait_for_room_without_anybody),
+	KUNIT_CASE(a_session_that_ends_forgets_what_was_queued),
+	KUNIT_CASE(looking_in_vain_becomes_shorter),
 	{}
 };
 

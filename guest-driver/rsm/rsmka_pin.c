@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pinning of exported memory and its accounting: against RLIMIT_MEMLOCK of the
- * exporting process, per export in full, and against max_exported_memory.
+ * Pinning of exported memory and its accounting, per export in full: against
+ * RLIMIT_MEMLOCK of the user, the user's part, and max_exported_memory.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/hugetlb_inline.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -34,42 +38,87 @@ unsigned long rsmka_pinned_limit(void)
 	return limit ? limit : totalram_pages();
 }
 
-static bool rsmka_charge(struct mm_struct *mm, unsigned long nr_pages)
+/* As rsmka_charge(). */
+static bool rsmka_charge_mm(struct mm_struct *mm, unsigned long nr_pages, unsigned long limit)
 {
-	unsigned long total;
+	s64 old = atomic64_read(&mm->pinned_vm);
 
-	total = atomic_long_add_return(nr_pages, &rsmka_exported_pages);
-	if (total > rsmka_pinned_limit())
+	do {
+		if (nr_pages > limit || old > (s64)(limit - nr_pages))
+			return false;
+	} while (!atomic64_try_cmpxchg(&mm->pinned_vm, &old, old + nr_pages));
+	return true;
+}
+
+/*
+ * Against RLIMIT_MEMLOCK: what the process has exported, and what the user has
+ * in all processes, together with what others in the kernel count there, or
+ * forking would multiply the limit.
+ */
+static bool rsmka_charge_locked(struct rsmka_pinned *pinned, unsigned long nr_pages)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct user_struct *user = current_user();
+
+	if (!rsmka_charge_mm(pinned->mm, nr_pages, limit)) {
+		if (!capable(CAP_IPC_LOCK))
+			return false;
+		atomic64_add(nr_pages, &pinned->mm->pinned_vm);
+	}
+	if (rsmka_charge(&user->locked_vm, nr_pages, limit)) {
+		pinned->locker = get_uid(user);
+		return true;
+	}
+	pinned->locker = NULL;
+	if (capable(CAP_IPC_LOCK))
+		return true;
+	atomic64_sub(nr_pages, &pinned->mm->pinned_vm);
+	return false;
+}
+
+/* Whoever frees @pinned uncharges; nothing is charged if it is refused. */
+static bool rsmka_pin_charge(struct rsmka_pinned *pinned, unsigned long nr_pages)
+{
+	unsigned long limit = rsmka_pinned_limit();
+
+	if (!rsmka_charge(&rsmka_exported_pages, nr_pages, limit))
+		return false;
+	if (!rsmka_user_charge(pinned->user, RSMKA_SHARED_PAGES, nr_pages, limit))
 		goto undo_total;
-
-	total = atomic64_add_return(nr_pages, &mm->pinned_vm);
-	if (total > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT && !capable(CAP_IPC_LOCK))
-		goto undo_mm;
+	if (!rsmka_charge_locked(pinned, nr_pages))
+		goto undo_user;
 	return true;
 
-undo_mm:
-	atomic64_sub(nr_pages, &mm->pinned_vm);
+undo_user:
+	rsmka_user_uncharge(pinned->user, RSMKA_SHARED_PAGES, nr_pages);
 undo_total:
 	atomic_long_sub(nr_pages, &rsmka_exported_pages);
 	return false;
 }
 
-static void rsmka_uncharge(struct mm_struct *mm, unsigned long nr_pages)
+static void rsmka_pin_uncharge(struct rsmka_pinned *pinned, unsigned long nr_pages)
 {
-	atomic64_sub(nr_pages, &mm->pinned_vm);
+	atomic64_sub(nr_pages, &pinned->mm->pinned_vm);
+	if (pinned->locker) {
+		atomic_long_sub(nr_pages, &pinned->locker->locked_vm);
+		free_uid(pinned->locker);
+	}
+	rsmka_user_uncharge(pinned->user, RSMKA_SHARED_PAGES, nr_pages);
 	atomic_long_sub(nr_pages, &rsmka_exported_pages);
 }
 
 /* Memory whose pages may be pinned for long: anonymous, private, or shared memory proper. */
 static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
 {
-	unsigned long magic;
+	const struct inode *inode;
 
-	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
 		return RSMERR_BAD_ADDR;
-	if (vma->vm_file && (vma->vm_flags & VM_SHARED)) {
-		magic = file_inode(vma->vm_file)->i_sb->s_magic;
-		if (magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC)
+	if (vma->vm_file && (vma->vm_flags & VM_SHARED) && !is_vm_hugetlb_page(vma)) {
+		/* Device files are in a tmpfs as well, and disks have pages of their own. */
+		inode = file_inode(vma->vm_file);
+		if (!S_ISREG(inode->i_mode) || inode->i_sb->s_magic != TMPFS_MAGIC ||
+		    vma->vm_file->f_mapping != inode->i_mapping)
 			return RSMERR_BAD_ADDR;
 	}
 	if (!(vma->vm_flags & VM_WRITE))
@@ -77,7 +126,7 @@ static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
 	return RSM_SUCCESS;
 }
 
-static u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
+u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma;
 	u32 verdict;
@@ -137,20 +186,22 @@ static void rsmka_unpin_pages(struct page **pages, unsigned long nr_pages)
 }
 
 /* Pin pages of the calling process. */
-int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages)
+int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned long start,
+	      unsigned long nr_pages)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long done = 0;
 	int ret = RSM_SUCCESS;
 
-	if (!rsmka_charge(mm, nr_pages))
+	pinned->mm = mm;
+	pinned->user = user;
+	if (!rsmka_pin_charge(pinned, nr_pages))
 		return RSMERR_INSUFFICIENT_MEM;
 	pinned->pages = kvmalloc_array(nr_pages, sizeof(*pinned->pages), GFP_KERNEL_ACCOUNT);
 	if (!pinned->pages) {
 		ret = RSMERR_INSUFFICIENT_MEM;
 		goto uncharge;
 	}
-	pinned->mm = mm;
 	pinned->start = start;
 	pinned->nr_pages = nr_pages;
 
@@ -171,7 +222,7 @@ unpin:
 	kvfree(pinned->pages);
 	pinned->pages = NULL;
 uncharge:
-	rsmka_uncharge(mm, nr_pages);
+	rsmka_pin_uncharge(pinned, nr_pages);
 	return ret;
 }
 
@@ -186,6 +237,6 @@ void rsmka_unpin(struct rsmka_pinned *pinned)
 	rsmka_unpin_pages(pinned->pages, pinned->nr_pages);
 	kvfree(pinned->pages);
 	pinned->pages = NULL;
-	rsmka_uncharge(pinned->mm, pinned->nr_pages);
+	rsmka_pin_uncharge(pinned, pinned->nr_pages);
 	mmdrop(pinned->mm);
 }

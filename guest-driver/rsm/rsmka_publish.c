@@ -18,14 +18,22 @@ bool rsmka_export_is_mine(const struct rsmka_export *export)
 }
 
 /*
- * Take export->lock for a call of the program, which then sees what became of
- * the memory that it unmapped before.  0 or -EINTR.
+ * Take export->lock for a call of the program, when no end waits for peers; the
+ * program then sees what became of the memory that it unmapped before.  0 or
+ * -EINTR.
  */
 int rsmka_export_enter(struct rsmka_export *export)
 {
-	int ret = rsmka_looks_settle(&export->looks, true);
+	int ret = rsmka_looks_settle(&export->looks);
 
-	return ret ? ret : rsmka_hold_interruptible(&export->lock);
+	while (!ret) {
+		ret = rsmka_hold_interruptible(&export->lock);
+		if (ret || export->ending == RSMKA_NOTHING)
+			break;
+		rsmka_unhold(&export->lock);
+		ret = rsmka_export_await(export);
+	}
+	return ret;
 }
 
 static bool rsmka_export_waits(const struct rsmka_export *export)
@@ -40,7 +48,10 @@ static int rsmka_export_claim(struct rsmka_export *export)
 		return rsmka_export_enter(export);
 	if (!rsmka_looks_settled(&export->looks) || !rsmka_hold_try(&export->lock))
 		return RSMERR_INSUFFICIENT_RESOURCES;
-	return 0;
+	if (export->ending == RSMKA_NOTHING)
+		return 0;
+	rsmka_unhold(&export->lock);
+	return RSMERR_INSUFFICIENT_RESOURCES;
 }
 
 /* ---- publish ---- */
@@ -92,6 +103,8 @@ static u32 rsmka_publish_status(int err)
 		return RSMERR_INSUFFICIENT_RESOURCES;
 	case -ENODEV:
 		return RSMERR_CTLR_NOT_PRESENT;
+	case -EINTR:
+		return RSMERR_INTERRUPTED;
 	default:
 		return RSMERR_INTERNAL_ERROR;
 	}
@@ -128,21 +141,32 @@ static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 	lockdep_assert_held(&export->lock);
 	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
 		return RSM_SUCCESS;
+	export->row = rsmka_row_get(export->segment->user, controller, access);
+	if (IS_ERR(export->row)) {
+		ret = PTR_ERR(export->row);
+		export->row = NULL;
+		return rsmka_publish_status(ret);
+	}
 	ret = controller->ops->publish(controller->adapter, pinned->pages, pinned->nr_pages,
-				       access, rsmka_export_waits(export), address,
-				       &export->handle);
-	if (ret)
+				       export->event_page, access, rsmka_export_waits(export),
+				       address, &export->handle);
+	if (ret) {
 		export->handle = NULL;
+		rsmka_row_put(export->row);
+		export->row = NULL;
+	}
 	return rsmka_publish_status(ret);
 }
 
-static void rsmka_export_from_adapter(struct rsmka_export *export)
+void rsmka_export_from_adapter(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
 
 	if (export->handle)
 		controller->ops->unpublish(controller->adapter, export->handle);
 	export->handle = NULL;
+	rsmka_row_put(export->row);
+	export->row = NULL;
 }
 
 /* On success the export is on the controller's list and the controller entered. */
@@ -188,6 +212,7 @@ static u32 rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
 		return status;
 	}
 	export->key = *key;
+	export->untold = false;
 	export->state = RSMKA_PUBLISHED;
 	/* Last: a peer may connect the moment the id is known. */
 	rsmka_published_open(export, acl, &address);
@@ -213,7 +238,7 @@ int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
 		return RSMERR_BAD_SEG_HNDL;
 	if (!rsmka_export_is_mine(export))
 		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL);
+	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
 	if (!acl)
 		return RSMERR_INSUFFICIENT_MEM;
 
@@ -232,8 +257,11 @@ int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
 	return ret;
 }
 
-/* On return nobody reaches the pages and the id is free. */
-void rsmka_export_unpublish_locked(struct rsmka_export *export)
+/*
+ * On return nobody finds or joins the segment, and its id is free.  If another
+ * node can have mapped its pages, an end has begun, which takes them back.
+ */
+void rsmka_export_withdraw(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
 
@@ -243,11 +271,15 @@ void rsmka_export_unpublish_locked(struct rsmka_export *export)
 	mutex_lock(&controller->lock);
 	list_del_init(&export->on_controller);
 	mutex_unlock(&controller->lock);
-	rsmka_export_from_adapter(export);
-	rsmka_controller_exit(controller);
-
 	rsmka_published_release(export->key);
-	export->state = RSMKA_BOUND;
+	WRITE_ONCE(export->state, RSMKA_BOUND);
+
+	if (export->handle) {
+		WRITE_ONCE(export->ending, RSMKA_UNPUBLISHING);
+		rsmka_end_begin(export);
+	} else {
+		rsmka_controller_exit(controller);
+	}
 }
 
 int rsmka_export_unpublish(struct rsmka_segment *seg)
@@ -263,10 +295,17 @@ int rsmka_export_unpublish(struct rsmka_segment *seg)
 	if (ret)
 		return ret;
 	if (export->state == RSMKA_PUBLISHED)
-		rsmka_export_unpublish_locked(export);
-	else
+		rsmka_export_withdraw(export);
+	else if (!export->untold)
 		ret = RSMERR_SEG_NOT_PUBLISHED;
+	/* A call that is interrupted is made again, and then tells that it has succeeded. */
+	export->untold = export->ending != RSMKA_NOTHING;
 	rsmka_unhold(&export->lock);
+	if (ret)
+		return ret;
+	ret = rsmka_export_await(export);
+	if (!ret)
+		WRITE_ONCE(export->untold, false);
 	return ret;
 }
 
@@ -296,12 +335,23 @@ static u32 rsmka_export_widen(struct rsmka_export *export, const struct rsmka_ac
 static u32 rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_access *access)
 {
 	struct rsmka_controller *controller = export->controller;
+	struct rsmka_row *row;
+	int ret;
 
 	if (!export->handle)
 		return RSM_SUCCESS;
-	return rsmka_publish_status(controller->ops->republish(controller->adapter,
-							       export->handle, access,
-							       rsmka_export_waits(export)));
+	row = rsmka_row_get(export->segment->user, controller, access);
+	if (IS_ERR(row))
+		return rsmka_publish_status(PTR_ERR(row));
+	ret = controller->ops->republish(controller->adapter, export->handle, access,
+					 rsmka_export_waits(export));
+	if (ret) {
+		rsmka_row_put(row);
+		return rsmka_publish_status(ret);
+	}
+	rsmka_row_put(export->row);
+	export->row = row;
+	return RSM_SUCCESS;
 }
 
 /*
@@ -350,7 +400,7 @@ int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *
 	if (!export)
 		return RSMERR_BAD_SEG_HNDL;
 	if (rsmka_export_waits(export))
-		ret = rsmka_looks_settle(&export->looks, true);
+		ret = rsmka_looks_settle(&export->looks);
 	else
 		ret = rsmka_looks_settled(&export->looks) ? 0 : RSMERR_INSUFFICIENT_RESOURCES;
 	if (ret)
@@ -359,7 +409,7 @@ int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *
 		return RSMERR_SEG_NOT_PUBLISHED;
 	if (!rsmka_export_is_mine(export))
 		return RSMERR_NOT_CREATOR;
-	acls = kmalloc_array(2, sizeof(*acls), GFP_KERNEL);
+	acls = kmalloc_array(2, sizeof(*acls), GFP_KERNEL_ACCOUNT);
 	if (!acls)
 		return RSMERR_INSUFFICIENT_MEM;
 	ret = rsmka_acl_copy(&acls[0], arg->acl, arg->acl_len, export->controller);

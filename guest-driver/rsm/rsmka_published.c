@@ -6,6 +6,7 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <linux/hashtable.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
@@ -15,7 +16,7 @@
  * Ids are unique on the node.  An id without a segment is reserved: it is
  * being published, or unpublished and not yet free again.
  */
-DEFINE_XARRAY_ALLOC(rsmka_published);
+DEFINE_XARRAY_FLAGS(rsmka_published, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 atomic_t rsmka_ids;
 atomic_t rsmka_generated_ids;
 
@@ -24,10 +25,57 @@ u32 rsmka_next_key = RSM_USER_APP_ID_BASE;
 /* That a node imports a segment. */
 struct rsmka_token {
 	struct list_head list;		/* in export->tokens */
+	struct hlist_node by_path;	/* rsmka_tokens_lock */
+	struct rsmka_export *export;
 	u32 node;
 	u64 cookie;			/* of the share there */
 	u32 mode;			/* all that it was offered so far */
 };
+
+/* All tokens by controller and node, so that the loss of a node costs only its own. */
+static DEFINE_SPINLOCK(rsmka_tokens_lock);	/* innermost */
+static DEFINE_HASHTABLE(rsmka_tokens, 8);
+
+static unsigned long rsmka_token_hash(const struct rsmka_controller *controller, u32 node)
+{
+	return (unsigned long)controller + node * GOLDEN_RATIO_32;
+}
+
+/*
+ * Whether a node is heard: it may connect, or it has while it could.  An import
+ * keeps its rights when the access list changes, and those include to post;
+ * one that can store into the event words would post all the same.
+ */
+static void rsmka_published_set_poster(struct rsmka_export *export, u32 node, bool imports)
+{
+	assign_bit(node, export->posters,
+		   imports || rsmka_acl_grants(&export->acl, export->mode, node));
+}
+
+static void rsmka_token_add(struct rsmka_export *export, struct rsmka_token *token, u32 node)
+{
+	lockdep_assert_held(&export->visitors_lock);
+	token->export = export;
+	token->node = node;
+	list_add(&token->list, &export->tokens);
+	export->nr_tokens++;
+	rsmka_published_set_poster(export, node, true);
+	spin_lock(&rsmka_tokens_lock);
+	hash_add(rsmka_tokens, &token->by_path, rsmka_token_hash(export->controller, node));
+	spin_unlock(&rsmka_tokens_lock);
+}
+
+/* The caller frees it. */
+static void rsmka_token_remove(struct rsmka_token *token)
+{
+	lockdep_assert_held(&token->export->visitors_lock);
+	list_del(&token->list);
+	token->export->nr_tokens--;
+	rsmka_published_set_poster(token->export, token->node, false);
+	spin_lock(&rsmka_tokens_lock);
+	hash_del(&token->by_path);
+	spin_unlock(&rsmka_tokens_lock);
+}
 
 int rsmka_published_reserve(u32 *key)
 {
@@ -58,13 +106,29 @@ void rsmka_published_release(u32 key)
 		atomic_dec(&rsmka_generated_ids);
 }
 
+/* The access list has changed. */
+static void rsmka_published_set_posters(struct rsmka_export *export)
+{
+	DECLARE_BITMAP(importers, RSMKA_NODES) = {};
+	struct rsmka_token *token;
+	u32 node;
+
+	lockdep_assert_held(&export->visitors_lock);
+	list_for_each_entry(token, &export->tokens, list)
+		__set_bit(token->node, importers);
+	for (node = 1; node < RSMKA_NODES; node++)
+		rsmka_published_set_poster(export, node, test_bit(node, importers));
+}
+
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
 			  const struct rsmka_address *address)
 {
 	spin_lock(&export->visitors_lock);
-	export->open = true;
+	WRITE_ONCE(export->open, true);
+	bitmap_zero(export->visited, RSMKA_NODES);
 	export->acl = *acl;
 	export->address = *address;
+	rsmka_published_set_posters(export);
 	spin_unlock(&export->visitors_lock);
 	/* Cannot fail: the slot is reserved. */
 	xa_store(&rsmka_published, export->key, export->segment, GFP_KERNEL);
@@ -101,6 +165,7 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 	if (old)
 		*old = export->acl;
 	export->acl = *acl;
+	rsmka_published_set_posters(export);
 	list_for_each_entry(token, &export->tokens, list)
 		token->mode |= rsmka_published_offer(export, token->node) & RSMKA_MODE;
 	list_for_each_entry(share, &export->local, local)
@@ -139,7 +204,7 @@ void rsmka_published_announce(struct rsmka_export *export)
 	}
 	spin_unlock(&export->visitors_lock);
 	for (i = 0; i < count; i++)
-		rsmka_ipc_post(rsmka_path_find(export->controller, told[i].node),
+		rsmka_ipc_queue(rsmka_path_find(export->controller, told[i].node),
 			       RSMKA_MSG_REPUBLISH, export->key, told[i].offer, told[i].cookie);
 	kfree(told);
 }
@@ -194,13 +259,16 @@ void rsmka_published_shut(struct rsmka_export *export)
 
 	xa_store(&rsmka_published, export->key, NULL, GFP_KERNEL);
 	spin_lock(&export->visitors_lock);
-	export->open = false;
-	list_splice_init(&export->tokens, &tokens);
+	WRITE_ONCE(export->open, false);
+	list_for_each_entry_safe(token, next, &export->tokens, list) {
+		rsmka_token_remove(token);
+		list_add_tail(&token->list, &tokens);
+	}
 	spin_unlock(&export->visitors_lock);
 
 	list_for_each_entry_safe(token, next, &tokens, list) {
 		path = rsmka_path_find(export->controller, token->node);
-		rsmka_ipc_post(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
+		rsmka_ipc_queue(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
 		rsmka_count(&path->counters, RSM_COUNT_EVICTIONS);
 		kfree(token);
 	}
@@ -253,7 +321,7 @@ static struct rsmka_token *rsmka_token_find(const struct rsmka_export *export, u
  * A node asks for a segment.  It has one share of it at a time, so a newer
  * cookie replaces an older one, and a question asked twice changes nothing.
  */
-u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
+u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant)
 {
 	struct rsmka_token *token, *fresh;
@@ -276,13 +344,14 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 coo
 	if (export->controller == path->controller)
 		status = rsmka_published_grant(export, path->node, grant);
 	/* A token must not outlive the node's session, see rsmka_published_node_lost(). */
-	if (!status && rsmka_path_current(path, epoch)) {
+	if (!status && session && rsmka_path_session(path) == session) {
 		token = rsmka_token_find(export, path->node);
 		if (!token) {
-			swap(token, fresh);
-			token->node = path->node;
-			list_add(&token->list, &export->tokens);
+			token = fresh;
+			fresh = NULL;
+			rsmka_token_add(export, token, path->node);
 		}
+		__set_bit(path->node, export->visited);
 		token->cookie = cookie;
 		token->mode |= grant->mode;
 	}
@@ -307,7 +376,7 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 	token = export->controller == path->controller ?
 		rsmka_token_find(export, path->node) : NULL;
 	if (token && token->cookie == cookie)
-		list_del(&token->list);
+		rsmka_token_remove(token);
 	else
 		token = NULL;
 	spin_unlock(&export->visitors_lock);
@@ -315,27 +384,42 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 	rsmka_segment_put(seg);
 }
 
-/* Called when the path's epoch has been raised. */
+/* The export of any token of a node, with a reference to its segment. */
+static struct rsmka_export *rsmka_token_of_path(struct rsmka_controller *controller, u32 node)
+{
+	struct rsmka_export *export = NULL;
+	struct rsmka_token *token;
+
+	spin_lock(&rsmka_tokens_lock);
+	hash_for_each_possible(rsmka_tokens, token, by_path,
+			       rsmka_token_hash(controller, node)) {
+		if (token->node != node || token->export->controller != controller)
+			continue;
+		/* An export has no token any more when its segment goes. */
+		export = token->export;
+		kref_get(&export->segment->ref);
+		break;
+	}
+	spin_unlock(&rsmka_tokens_lock);
+	return export;
+}
+
+/* Called when the session is over, so that none is added meanwhile. */
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 {
-	struct rsmka_token *token;
-	struct rsmka_segment *seg;
 	struct rsmka_export *export;
-	unsigned long key;
+	struct rsmka_token *token;
 
-	xa_lock(&rsmka_published);
-	xa_for_each(&rsmka_published, key, seg) {
-		export = seg->export;
-		if (export->controller != controller)
-			continue;
+	while ((export = rsmka_token_of_path(controller, node))) {
 		spin_lock(&export->visitors_lock);
 		token = rsmka_token_find(export, node);
 		if (token)
-			list_del(&token->list);
+			rsmka_token_remove(token);
 		spin_unlock(&export->visitors_lock);
 		kfree(token);
+		rsmka_segment_put(export->segment);
+		cond_resched();
 	}
-	xa_unlock(&rsmka_published);
 }
 
 /* A share of this node asks. */
@@ -379,67 +463,115 @@ void rsmka_published_detach(struct rsmka_share *share)
 
 /* ---- events ---- */
 
+/* Importing nodes to which one event goes; most segments have few. */
+#define RSMKA_BELLS_FEW		8
+
 struct rsmka_bell {
 	u32 node;
 	u64 cookie;
 };
 
+/*
+ * The share of this node whose cookie follows; the caller becomes a user of it.
+ * There are as many as controllers.
+ */
+static struct rsmka_share *rsmka_published_next(struct rsmka_export *export, u64 *cookie)
+{
+	struct rsmka_share *share, *next = NULL;
+
+	mutex_lock(&rsmka_shares_lock);
+	spin_lock(&export->visitors_lock);
+	list_for_each_entry(share, &export->local, local)
+		if (share->users && share->cookie > *cookie &&
+		    (!next || share->cookie < next->cookie))
+			next = share;
+	if (next) {
+		next->users++;
+		*cookie = next->cookie;
+	}
+	spin_unlock(&export->visitors_lock);
+	mutex_unlock(&rsmka_shares_lock);
+	return next;
+}
+
+static void rsmka_published_post_local(struct rsmka_export *export, u32 post_flags)
+{
+	struct rsmka_share *share;
+	u64 cookie = 0;
+
+	while ((share = rsmka_published_next(export, &cookie))) {
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_SENT);
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_RECEIVED);
+		rsmka_share_notify(share, post_flags);
+		rsmka_share_leave(share, NULL);
+	}
+}
+
+/* As many of the importing nodes as there is room for; how many there are. */
+static unsigned int rsmka_published_bells(struct rsmka_export *export, struct rsmka_bell *bells,
+					  unsigned int room, u32 *key)
+{
+	struct rsmka_token *token;
+	unsigned int count = 0;
+
+	spin_lock(&export->visitors_lock);
+	*key = export->key;
+	list_for_each_entry(token, &export->tokens, list)
+		if (count++ < room)
+			bells[count - 1] = (struct rsmka_bell){ token->node, token->cookie };
+	spin_unlock(&export->visitors_lock);
+	return count;
+}
+
 /* One event to every import.  Nodes that cannot be reached do not get it. */
 u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 {
-	struct rsmka_bell *bells;
-	struct rsmka_token *token;
-	struct rsmka_share *share;
-	struct rsmka_segment *seg;
-	unsigned int i, count = 0;
+	struct rsmka_bell few[RSMKA_BELLS_FEW], *bells = few, *many = NULL;
+	unsigned int i, count;
 	u32 key;
 
-	bells = kmalloc_array(RSMKA_NODES, sizeof(*bells), GFP_KERNEL);
-	if (!bells)
-		return RSMERR_INSUFFICIENT_MEM;
-	mutex_lock(&rsmka_shares_lock);
-	spin_lock(&export->visitors_lock);
-	key = export->key;
-	list_for_each_entry(share, &export->local, local) {
-		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_SENT);
-		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_RECEIVED);
-		list_for_each_entry(seg, &share->imports, sharers)
-			rsmka_events_add(&seg->events, post_flags);
+	count = rsmka_published_bells(export, few, RSMKA_BELLS_FEW, &key);
+	if (count > RSMKA_BELLS_FEW) {
+		many = kmalloc_array(RSMKA_NODES, sizeof(*many), GFP_KERNEL_ACCOUNT);
+		if (!many)
+			return RSMERR_INSUFFICIENT_MEM;
+		bells = many;
+		count = rsmka_published_bells(export, many, RSMKA_NODES, &key);
 	}
-	list_for_each_entry(token, &export->tokens, list)
-		bells[count++] = (struct rsmka_bell){ token->node, token->cookie };
-	spin_unlock(&export->visitors_lock);
-	mutex_unlock(&rsmka_shares_lock);
-
+	/* Looked at without a lock: who comes or goes meanwhile may miss the event. */
+	if (!list_empty_careful(&export->local))
+		rsmka_published_post_local(export, post_flags);
 	for (i = 0; i < count; i++)
 		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), key,
 			       bells[i].cookie, post_flags);
-	kfree(bells);
+	kfree(many);
 	return RSM_SUCCESS;
 }
 
 /*
  * An event for the exporter, from an importer on another node or, without a
- * path, on this one.  False if nothing is published under that id.
+ * path, on this one.  In any context.  False if nothing is published under that id.
  */
 bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
 {
-	struct rsmka_segment *seg = rsmka_published_find(key);
 	struct rsmka_export *export;
-	bool heard;
-	u32 mode;
+	struct rsmka_segment *seg;
+	bool heard = false;
 
-	if (!seg)
-		return false;
-	export = seg->export;
-	spin_lock(&export->visitors_lock);
-	heard = export->open;
-	if (heard && path)
-		heard = export->controller == path->controller &&
-			rsmka_acl_lookup(&export->acl, export->mode, path->node, &mode);
-	spin_unlock(&export->visitors_lock);
-	if (heard)
+	rcu_read_lock();
+	seg = xa_load(&rsmka_published, key);
+	if (seg) {
+		/* Published, so it is complete. */
+		export = seg->export;
+		heard = READ_ONCE(export->open);
+		if (path)
+			heard = heard && export->controller == path->controller &&
+				test_bit(path->node, export->posters);
+	}
+	if (heard && post_flags & RSM_POST_WAKE)
+		rsmka_events_wake(&seg->events);
+	else if (heard)
 		rsmka_events_add(&seg->events, post_flags);
-	rsmka_segment_put(seg);
+	rcu_read_unlock();
 	return heard;
 }

@@ -6,14 +6,13 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/cred.h>
-#include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "rsmka_path.h"
 
-DEFINE_XARRAY_ALLOC1(rsmka_segments);
+DEFINE_XARRAY_FLAGS(rsmka_segments, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 atomic_t rsmka_segments_open;
 
 /*
@@ -35,7 +34,26 @@ void rsmka_segments_exit(void)
 	vfree(rsmka_generations);
 }
 
-/* Returns an ERR_PTR; -EAGAIN if all numbers are taken. */
+/* Charge the caller's user for a segment. */
+static struct rsmka_user *rsmka_segment_user(void)
+{
+	struct rsmka_user *user = rsmka_user_get();
+
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	if (rsmka_user_charge(user, RSMKA_SHARED_SEGMENTS, 1, rsmka_max_segments))
+		return user;
+	rsmka_user_put(user);
+	return ERR_PTR(-EAGAIN);
+}
+
+static void rsmka_segment_unuse(struct rsmka_user *user)
+{
+	rsmka_user_uncharge(user, RSMKA_SHARED_SEGMENTS, 1);
+	rsmka_user_put(user);
+}
+
+/* Returns an ERR_PTR; -EAGAIN if all numbers are taken, or all that the user may have. */
 struct rsmka_segment *rsmka_segment_open(void)
 {
 	struct rsmka_segment *seg;
@@ -44,6 +62,12 @@ struct rsmka_segment *rsmka_segment_open(void)
 	seg = kzalloc(sizeof(*seg), GFP_KERNEL_ACCOUNT);
 	if (!seg)
 		return ERR_PTR(-ENOMEM);
+	seg->user = rsmka_segment_user();
+	if (IS_ERR(seg->user)) {
+		ret = PTR_ERR(seg->user);
+		kfree(seg);
+		return ERR_PTR(ret);
+	}
 	kref_init(&seg->ref);
 	mutex_init(&seg->lock);
 	INIT_LIST_HEAD(&seg->sharers);
@@ -67,6 +91,7 @@ free_inode:
 	rsmka_inode_free(seg->inode);
 free_segment:
 	put_pid(seg->opener);
+	rsmka_segment_unuse(seg->user);
 	kfree(seg);
 	return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
 }
@@ -78,7 +103,8 @@ static void rsmka_segment_release(struct kref *ref)
 	if (seg->export)
 		rsmka_export_free(seg->export);
 	put_pid(seg->opener);
-	kfree(seg);
+	rsmka_user_put(seg->user);
+	kfree_rcu(seg, rcu);
 }
 
 void rsmka_segment_put(struct rsmka_segment *seg)
@@ -99,37 +125,35 @@ struct rsmka_segment *rsmka_segment_next(unsigned long *number)
 	return seg;
 }
 
-/* The last close of the descriptor; no mapping of it is left. */
-void rsmka_segment_close(struct rsmka_segment *seg)
+/* Nothing of the descriptor is left that others reach. */
+void rsmka_segment_gone(struct rsmka_segment *seg)
 {
-	if (seg->export)
-		rsmka_export_close(seg->export);
-	if (seg->share)
-		rsmka_share_leave(seg->share, seg);
 	/* Only now: the next owner of the number must not see our generations. */
 	xa_erase(&rsmka_segments, seg->number);
 	atomic_dec(&rsmka_segments_open);
+	rsmka_user_uncharge(seg->user, RSMKA_SHARED_SEGMENTS, 1);
 	rsmka_inode_free(seg->inode);
 	rsmka_segment_put(seg);
 }
 
-static void rsmka_segment_close_work(struct work_struct *work)
-{
-	rsmka_segment_close(container_of(work, struct rsmka_segment, close));
-	/* rsmka_exit() waits until we have returned. */
-	module_put(THIS_MODULE);
-}
-
 /*
- * For a thread of the kernel that closes descriptors of everybody, such as those
- * in messages that nobody can receive any more: it must not wait for a peer.
+ * The last close of the descriptor; no mapping of it is left.  Memory that
+ * peers have not let go of yet stays pinned, and charged, behind our back.
  */
-void rsmka_segment_close_later(struct rsmka_segment *seg)
+void rsmka_segment_close(struct rsmka_segment *seg)
 {
-	/* The descriptor, which goes, has held one up to now. */
-	__module_get(THIS_MODULE);
-	INIT_WORK(&seg->close, rsmka_segment_close_work);
-	queue_work(rsmka_close_workqueue, &seg->close);
+	if (seg->export) {
+		kref_get(&seg->ref);
+		if (rsmka_export_close(seg->export))
+			rsmka_export_close_wait(seg->export);
+		else
+			rsmka_segment_gone(seg);
+		rsmka_segment_put(seg);
+		return;
+	}
+	if (seg->share)
+		rsmka_share_leave(seg->share, seg);
+	rsmka_segment_gone(seg);
 }
 
 /* Make @seg an export or an import segment, for good. */

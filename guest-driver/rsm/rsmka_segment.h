@@ -8,16 +8,17 @@
  * Locks, outermost first; each says at its declaration what it guards.
  *
  *	segment->lock
- *	  export->lock		held over ops->publish/republish/rebind/unpublish
+ *	  export->lock		held over ops->publish/republish, not over what waits for peers
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
+ *	    share->members
  *	      rsmka_shares_lock
  *	        share->lock	also taken by faults
  *	      controller->lock
  *	        xa_lock of rsmka_published
  *	          export->visitors_lock
- *	            path->lock
- *	              events.wait.lock
+ *	            path->lock		interrupts off
+ *	            events.wait.lock	interrupts off
  *
  * Events from adapters take rsmka_shares_lock and what is below it; therefore
  * no op of an adapter is called under any of these.
@@ -67,16 +68,70 @@ static inline unsigned int rsmka_list_length(const struct list_head *list)
  * RSMERR_* number for `status`.
  */
 
-/* ---- events (rsmka_event.c) ---- */
+/* ---- users (rsmka_user.c) ---- */
 
-struct rsmka_events {
-	wait_queue_head_t wait;	/* its lock guards the rest */
-	u32 pending;		/* saturates */
-	u64 received;		/* ever */
-	u64 dropped;		/* of them, never pending */
+/* What all users share, and what each one's use of it is counted in. */
+enum rsmka_shared {
+	RSMKA_SHARED_SEGMENTS,		/* descriptors */
+	RSMKA_SHARED_PAGES,		/* exported, as for max_exported_memory */
+	RSMKA_SHARED_WINDOW,		/* bytes of adapters' windows */
+	RSMKA_SHARED_ROWS,		/* access rights that differ, in adapters */
+	RSMKA_SHARED_KINDS,
 };
 
+struct rsmka_access;
+struct rsmka_controller;
+struct rsmka_row;
+struct rsmka_user;
+
+extern unsigned int rsmka_max_user_share;
+
+bool rsmka_charge(atomic_long_t *used, unsigned long amount, unsigned long limit);
+unsigned long rsmka_user_part(unsigned long total);
+struct rsmka_user *rsmka_user_get(void);
+void rsmka_user_put(struct rsmka_user *user);
+bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount,
+		       unsigned long total);
+void rsmka_user_uncharge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount);
+struct rsmka_row *rsmka_row_get(struct rsmka_user *user, struct rsmka_controller *controller,
+				const struct rsmka_access *access);
+void rsmka_row_put(struct rsmka_row *row);
+
+/* ---- events (rsmka_event.c) ---- */
+
+/* For how long to look for something before sleeping; see rsmka_look.c. */
+struct rsmka_look_time {
+	u32 ns;
+	u64 failed;		/* when it was looked for in vain; 0: it has come since */
+};
+
+/*
+ * Events are counted in words that, if the segment is an export, programs and kernels of
+ * other nodes write to as well: whatever they write, it is only the number of its events.
+ */
+struct rsmka_events {
+	struct rsmka_look_time look_time;
+	wait_queue_head_t wait;	/* its lock guards `taken`, `dropped`; taken in interrupts */
+	struct rsm_event_words *words;	/* set once, by store-release */
+	struct rsm_event_words own;	/* while nobody else writes to them */
+	u64 taken;		/* ever */
+	u64 dropped;		/* posted, never pending */
+};
+
+static inline u32 rsmka_events_pending(const struct rsmka_events *events)
+{
+	/* Pairs with rsmka_events_share(). */
+	const struct rsm_event_words *words = smp_load_acquire(&events->words);
+
+	return READ_ONCE(words->posted) - (u32)READ_ONCE(events->taken);
+}
+
+void rsmka_look_init(struct rsmka_look_time *time);
+void rsmka_look_came(struct rsmka_look_time *time);
 void rsmka_events_init(struct rsmka_events *events);
+void rsmka_events_share(struct rsmka_events *events, struct rsm_event_words *words);
+bool rsmka_events_sleep(struct rsmka_events *events);
+void rsmka_events_wake(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
 bool rsmka_events_take(struct rsmka_events *events);
 
@@ -93,6 +148,7 @@ struct rsmka_segment {
 	struct kref ref;		/* the descriptor; whoever found it in a table */
 	u32 number;			/* index of its generation word */
 	struct pid *opener;		/* thread group */
+	struct rsmka_user *user;	/* charged for what the segment takes */
 	kuid_t uid;			/* of the opener */
 	kgid_t gid;
 	struct inode *inode;		/* all mappings of the descriptor */
@@ -101,9 +157,10 @@ struct rsmka_segment {
 	struct rsmka_export *export;	/* set once, by store-release */
 	struct rsmka_share *share;	/* set once, by store-release, after mode */
 	u32 mode;			/* import: what may be mapped, owner bits count */
-	struct list_head sharers;	/* in share->imports; rsmka_shares_lock */
+	struct list_head sharers;	/* in share->imports; rsmka_shares_lock, RCU */
+	bool sharing;			/* it is there; rsmka_shares_lock */
+	struct rcu_head rcu;
 	struct rsmka_events events;
-	struct work_struct close;	/* if the descriptor goes in a kernel thread */
 };
 
 /* What a descriptor has become, complete; NULL if it is not that. */
@@ -128,7 +185,7 @@ int rsmka_segments_init(void);
 void rsmka_segments_exit(void);
 struct rsmka_segment *rsmka_segment_open(void);
 void rsmka_segment_close(struct rsmka_segment *seg);
-void rsmka_segment_close_later(struct rsmka_segment *seg);
+void rsmka_segment_gone(struct rsmka_segment *seg);
 void rsmka_segment_put(struct rsmka_segment *seg);
 struct rsmka_segment *rsmka_segment_next(unsigned long *number);
 bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);
@@ -152,6 +209,7 @@ struct rsmka_grant {
 };
 
 bool rsmka_acl_lookup(const struct rsmka_acl *acl, u32 creation_mode, u32 node, u32 *mode);
+bool rsmka_acl_grants(const struct rsmka_acl *acl, u32 creation_mode, u32 node);
 void rsmka_row_add(struct rsmka_access *access, u32 node, u32 mode);
 bool rsmka_acl_admits_others(const struct rsmka_acl *acl, u32 local_node);
 void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
@@ -164,6 +222,8 @@ bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wante
 struct rsmka_pinned {
 	struct list_head list;		/* rsmka_pinned_list while something is pinned */
 	struct mm_struct *mm;		/* charged; mm_count held */
+	struct rsmka_user *user;	/* charged; of the segment */
+	struct user_struct *locker;	/* charged against RLIMIT_MEMLOCK; may be NULL */
 	struct page **pages;
 	unsigned long nr_pages;
 	unsigned long start;
@@ -175,7 +235,9 @@ extern bool rsmka_dynamic_reconfiguration;
 extern struct list_head rsmka_pinned_list;	/* of bindings */
 extern struct mutex rsmka_pinned_lock;		/* the list; pages of its members stay */
 
-int rsmka_pin(struct rsmka_pinned *pinned, unsigned long start, unsigned long nr_pages);
+u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end);
+int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned long start,
+	      unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
 unsigned long rsmka_pinned_pages(void);
 unsigned long rsmka_pinned_limit(void);
@@ -192,7 +254,7 @@ struct rsmka_looks {
 void rsmka_looks_init(struct rsmka_looks *looks);
 bool rsmka_looks_settled(const struct rsmka_looks *looks);
 /* Returns when everything that was unmapped up to now has been noticed, or -EINTR. */
-int rsmka_looks_settle(struct rsmka_looks *looks, bool interruptible);
+int rsmka_looks_settle(struct rsmka_looks *looks);
 
 extern struct workqueue_struct *rsmka_look_workqueue;
 
@@ -201,7 +263,8 @@ struct rsmka_watch {
 	struct mmu_interval_notifier notifier;
 	struct mm_struct *mm;
 	struct rsmka_looks *looks;
-	struct work_struct work;
+	struct delayed_work work;
+	unsigned int delay;		/* jiffies until it tries again; only the work uses it */
 	spinlock_t lock;		/* first, last, lost */
 	unsigned long first;		/* addresses to look at again; */
 	unsigned long last;		/* first > last: none */
@@ -210,6 +273,7 @@ struct rsmka_watch {
 
 int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
 		      struct mm_struct *mm, unsigned long start, unsigned long length);
+void rsmka_watch_resume(struct rsmka_watch *watch);
 void rsmka_watch_stop(struct rsmka_watch *watch);
 
 /* Memory of an export. */
@@ -227,6 +291,13 @@ enum rsmka_export_state {
 	RSMKA_ZOMBIE,			/* the exporter's memory went away */
 };
 
+/* What goes on until peers have answered, in a work item of the controller. */
+enum rsmka_ending {
+	RSMKA_NOTHING,
+	RSMKA_UNPUBLISHING,		/* the adapter takes the pages back */
+	RSMKA_REBINDING,		/* the adapter takes the pages of `replaced` back */
+};
+
 struct rsmka_export {
 	struct rsmka_segment *segment;
 	struct rsmka_controller *controller;
@@ -237,11 +308,21 @@ struct rsmka_export {
 	u64 length;
 	u32 flags;			/* RSM_EXPORT_* */
 	struct rsmka_looks looks;
+	struct page *event_page;	/* struct rsm_event_words */
 
-	struct rsmka_hold lock;		/* state, key, handle, binding */
+	struct rsmka_hold lock;		/* all below up to the next lock */
 	enum rsmka_export_state state;
+	enum rsmka_ending ending;	/* while it is not NOTHING, handle is the work's */
+	bool lost;			/* meanwhile: the memory is gone */
+	bool closing;			/* the descriptor is gone */
+	bool untold;			/* unpublished, but the program was told INTERRUPTED */
+	struct rsmka_binding *replaced;	/* REBINDING: the old memory */
+	wait_queue_head_t ended;	/* ending is NOTHING, or progress is FINISHED */
+	int progress;			/* of closing: RSMKA_END_*; by xchg and cmpxchg */
+	struct list_head on_ends;	/* controller->lock */
 	u32 key;
 	void *handle;			/* of the adapter; NULL if no other node has access */
+	struct rsmka_row *row;		/* of the handle */
 	struct rsmka_binding *binding;	/* changed under visitors_lock as well */
 	struct list_head on_controller;	/* controller->lock */
 
@@ -251,6 +332,11 @@ struct rsmka_export {
 	struct rsmka_acl acl;
 	struct rsmka_address address;
 	struct list_head tokens;	/* one per importing node */
+	unsigned int nr_tokens;
+	/* Nodes whose events it hears while it is open; read without the lock. */
+	DECLARE_BITMAP(posters, RSMKA_NODES);
+	struct rcu_head rcu;
+	DECLARE_BITMAP(visited, RSMKA_NODES);	/* nodes that imported it since it is published */
 	struct list_head local;		/* shares of this node */
 };
 
@@ -261,11 +347,27 @@ int rsmka_export_enter(struct rsmka_export *export);
 int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg);
 int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *arg);
 int rsmka_export_unpublish(struct rsmka_segment *seg);
-void rsmka_export_unpublish_locked(struct rsmka_export *export);
+int rsmka_export_await(struct rsmka_export *export);
+void rsmka_export_withdraw(struct rsmka_export *export);
+void rsmka_export_from_adapter(struct rsmka_export *export);
 void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
-void rsmka_export_close(struct rsmka_export *export);
+bool rsmka_export_close(struct rsmka_export *export);
+void rsmka_export_close_wait(struct rsmka_export *export);
+void rsmka_export_gone(struct rsmka_export *export);
 void rsmka_export_free(struct rsmka_export *export);
+
+/* ---- ends that wait for peers (rsmka_end.c) ---- */
+
+/* How far a closing has come that the closing process waits for a short time. */
+#define RSMKA_END_RUNNING	0
+#define RSMKA_END_OVERDUE	1	/* nobody waits any more */
+#define RSMKA_END_FINISHED	2
+
+void rsmka_end_begin(struct rsmka_export *export);
+void rsmka_end_work(struct work_struct *work);
+void rsmka_end_report(struct rsmka_controller *controller);
+void rsmka_binding_free(struct rsmka_binding *binding);
 
 /* ---- published segments, as importers see them (rsmka_published.c) ---- */
 
@@ -286,7 +388,7 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
 void rsmka_published_announce(struct rsmka_export *export);
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
-u32 rsmka_published_connect(struct rsmka_path *path, u32 epoch, u32 key, u64 cookie,
+u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
@@ -308,9 +410,15 @@ enum rsmka_share_state {
  * exporter once and maps the segment once.
  */
 struct rsmka_share {
-	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock */
-	unsigned int users;		/* imports, connecting threads; rsmka_shares_lock */
-	struct list_head imports;	/* segments; rsmka_shares_lock */
+	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock, RCU */
+	struct hlist_node by_path;	/* likewise, by controller and node */
+	struct rcu_head rcu;
+	unsigned int users;		/* imports, threads that use it; rsmka_shares_lock */
+	/* Taken before rsmka_shares_lock, for walks, which may be as long as users like. */
+	struct mutex members;
+	/* Segments; read under either or RCU, written under both locks. */
+	struct list_head imports;
+	unsigned int nr_imports;	/* likewise */
 	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
 	struct completion settled;	/* CONNECTING is over */
 
@@ -334,8 +442,7 @@ struct rsmka_share {
 
 	/* Exporter on another node. */
 	struct rsmka_path *path;	/* NULL: this node */
-	u32 epoch;			/* of the path when connecting */
-	u32 incarnation;		/* likewise */
+	u32 session;			/* of the path when connecting */
 	const struct rsm_path_state *path_state;	/* live while CONNECTED */
 	phys_addr_t path_state_phys;
 	u32 path_changes;		/* before the exporter was asked */
@@ -347,13 +454,18 @@ struct rsmka_share {
 
 	struct mutex map_mutex;		/* handle, handle_writes, phys, mappings */
 	void *handle;			/* of the adapter: the whole segment is mapped */
+	struct rsmka_user *mapper;	/* charged for the window while there is a handle */
 	bool handle_writes;
 	phys_addr_t phys;		/* changed under lock as well */
+	bool handle_events;		/* the page after the last is that of the events */
 	unsigned long mappings;		/* VMAs of the segment */
-	struct work_struct reap;	/* unmaps after the end */
+	unsigned long event_mappings;	/* of its events */
+	struct work_struct reap;	/* takes the window from processes after the end, unmaps it */
 };
 
-extern struct mutex rsmka_shares_lock;	/* the table, users, imports, state of all shares */
+extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of all shares */
+
+void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
 int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 			struct rsmka_share **out);
@@ -361,20 +473,24 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
 void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
 void rsmka_share_end(struct rsmka_share *share);
-void rsmka_share_zap_locked(struct rsmka_share *share);
+void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
+void rsmka_shares_controller_gone(struct rsmka_controller *controller);
 void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
-bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
+bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
+		       bool may_sleep, bool *heard);
 
 /* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */
 
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg);
 int rsmka_import_check(struct rsmka_segment *seg);
+int rsmka_import_may_post(struct rsmka_share *share, bool *may);
 int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma);
 
 void rsmka_share_unmap_locked(struct rsmka_share *share);
+bool rsmka_share_is_connected(struct rsmka_share *share);
 bool rsmka_share_intact(struct rsmka_share *share);
 
 struct inode *rsmka_inode_new(void);

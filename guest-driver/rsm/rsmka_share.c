@@ -8,13 +8,18 @@
  */
 #include <linux/hashtable.h>
 #include <linux/mm.h>
+#include <linux/once.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "rsmka_path.h"
 
-/* The table; users, imports, state of all shares; all generation words. */
+/* The tables; users, imports, state of all shares; all generation words. */
 DEFINE_MUTEX(rsmka_shares_lock);
-static DEFINE_HASHTABLE(rsmka_shares, 8);	/* connecting and connected */
+/* Connecting and connected. */
+static DEFINE_HASHTABLE(rsmka_shares, 12);
+static DEFINE_HASHTABLE(rsmka_shares_by_path, 8);
+static siphash_aligned_key_t rsmka_shares_secret;
 
 static atomic64_t rsmka_last_cookie;
 
@@ -22,6 +27,9 @@ static void rsmka_share_reap(struct work_struct *work)
 {
 	struct rsmka_share *share = container_of(work, struct rsmka_share, reap);
 
+	mutex_lock(&share->members);
+	rsmka_share_zap(share);
+	mutex_unlock(&share->members);
 	mutex_lock(&share->map_mutex);
 	rsmka_share_unmap_locked(share);
 	mutex_unlock(&share->map_mutex);
@@ -36,7 +44,7 @@ static void rsmka_share_free(struct rsmka_share *share)
 	if (share->exporter)
 		rsmka_segment_put(share->exporter);
 	rsmka_controller_put(share->controller);
-	kfree(share);
+	kfree_rcu(share, rcu);
 }
 
 static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller,
@@ -59,6 +67,7 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	init_completion(&share->settled);
 	init_rwsem(&share->lock);
 	mutex_init(&share->map_mutex);
+	mutex_init(&share->members);
 
 	share->trash = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (path)
@@ -70,13 +79,34 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	return share;
 }
 
+/* Users choose ids, so that which ones collide must not be known to them. */
+static u64 rsmka_share_hash(const struct rsmka_controller *controller, u32 node, u32 key)
+{
+	get_random_once(&rsmka_shares_secret, sizeof(rsmka_shares_secret));
+	return siphash_3u64((uintptr_t)controller, node, key, &rsmka_shares_secret);
+}
+
+static unsigned long rsmka_path_hash(const struct rsmka_controller *controller, u32 node)
+{
+	return (unsigned long)controller + node * GOLDEN_RATIO_32;
+}
+
+static void rsmka_share_hash_del(struct rsmka_share *share)
+{
+	lockdep_assert_held(&rsmka_shares_lock);
+	hash_del_rcu(&share->table);
+	hash_del(&share->by_path);
+}
+
 static struct rsmka_share *rsmka_share_find(struct rsmka_controller *controller, u32 node,
 					    u32 key)
 {
 	struct rsmka_share *share;
 
-	lockdep_assert_held(&rsmka_shares_lock);
-	hash_for_each_possible(rsmka_shares, share, table, key)
+	/* Under rsmka_shares_lock or RCU. */
+	hash_for_each_possible_rcu(rsmka_shares, share, table,
+				   rsmka_share_hash(controller, node, key),
+				   lockdep_is_held(&rsmka_shares_lock))
 		if (share->key == key && share->node == node && share->controller == controller)
 			return share;
 	return NULL;
@@ -90,12 +120,14 @@ static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_st
 	up_write(&share->lock);
 }
 
-/* Take the pages from all mappings of all imports; faults insert what is right by then. */
-void rsmka_share_zap_locked(struct rsmka_share *share)
+/*
+ * Take the pages from all mappings of all imports; faults insert what is right
+ * by then.  Under rsmka_shares_lock or share->members.
+ */
+void rsmka_share_zap(struct rsmka_share *share)
 {
 	struct rsmka_segment *seg;
 
-	lockdep_assert_held(&rsmka_shares_lock);
 	list_for_each_entry(seg, &share->imports, sharers)
 		unmap_mapping_range(seg->inode->i_mapping, 0, 0, 1);
 }
@@ -133,28 +165,32 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 	/* Without users it ends because nobody wants it. */
 	if (share->users)
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_DISCONNECTS);
-	hash_del(&share->table);
+	rsmka_share_hash_del(share);
 	list_for_each_entry(seg, &share->imports, sharers)
 		rsmka_generation_raise(seg);
 	if (share->path)
 		rsmka_share_freeze_path_state(share);
 	/* A fault that began before has inserted its page when this returns. */
 	rsmka_share_set_state(share, RSMKA_ENDED);
-	rsmka_share_zap_locked(share);
 
 	if (share->path) {
-		rsmka_ipc_post(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
+		/* The window stays until the work has taken it from all processes. */
+		rsmka_ipc_queue(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
 		queue_work(system_unbound_wq, &share->reap);
 	} else {
+		/* The exporter's pages are unpinned once it is off the exporter's list. */
+		rsmka_share_zap(share);
 		rsmka_published_detach(share);
 	}
 }
 
+/* On behalf of a user of the share, who then sees nothing of the exporter's any more. */
 void rsmka_share_end(struct rsmka_share *share)
 {
 	mutex_lock(&rsmka_shares_lock);
 	rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
 	mutex_unlock(&rsmka_shares_lock);
+	flush_work(&share->reap);
 }
 
 /*
@@ -166,9 +202,13 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 {
 	bool last;
 
+	if (seg)
+		mutex_lock(&share->members);
 	mutex_lock(&rsmka_shares_lock);
 	if (seg) {
-		list_del_init(&seg->sharers);
+		list_del_rcu(&seg->sharers);
+		seg->sharing = false;
+		share->nr_imports--;
 		if (share->state == RSMKA_CONNECTED)
 			rsmka_generation_raise(seg);
 	}
@@ -176,6 +216,8 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 	if (last)
 		rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
 	mutex_unlock(&rsmka_shares_lock);
+	if (seg)
+		mutex_unlock(&share->members);
 	if (last) {
 		flush_work(&share->reap);
 		rsmka_share_free(share);
@@ -190,7 +232,8 @@ static u32 rsmka_share_sample_path(struct rsmka_share *share)
 	struct rsmka_controller *controller = share->controller;
 	const struct rsm_path_state *state;
 
-	if (!rsmka_path_active(share->path, &share->epoch, &share->incarnation))
+	share->session = rsmka_path_session(share->path);
+	if (!share->session)
 		return RSMERR_REMOTE_NODE_UNREACHABLE;
 	if (!rsmka_controller_enter(controller))
 		return RSMERR_CTLR_NOT_PRESENT;
@@ -200,8 +243,8 @@ static u32 rsmka_share_sample_path(struct rsmka_share *share)
 	share->path_changes = le32_to_cpu(READ_ONCE(state->changes));
 	rsmka_controller_exit(controller);
 	/* The path was active after the sample: it belongs to this connection. */
-	return rsmka_path_current(share->path, share->epoch) ? RSM_SUCCESS :
-							       RSMERR_CONN_ABORTED;
+	return rsmka_path_session(share->path) == share->session ? RSM_SUCCESS :
+								   RSMERR_CONN_ABORTED;
 }
 
 static int rsmka_share_ask(struct rsmka_share *share)
@@ -223,7 +266,7 @@ static int rsmka_share_establish(struct rsmka_share *share)
 	if (!ret)
 		ret = share->outcome;
 	/* The loss of the path may have been dealt with before we were in the table. */
-	if (!ret && share->path && !rsmka_path_current(share->path, share->epoch))
+	if (!ret && share->path && rsmka_path_session(share->path) != share->session)
 		ret = RSMERR_CONN_ABORTED;
 	/*
 	 * A REPUBLISH that overtook the reply is newer.  Also if it has failed
@@ -232,7 +275,7 @@ static int rsmka_share_establish(struct rsmka_share *share)
 	if (share->path && !share->offered)
 		WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
 	if (ret) {
-		hash_del(&share->table);
+		rsmka_share_hash_del(share);
 		rsmka_share_set_state(share, RSMKA_ENDED);
 		if (share->exporter)
 			rsmka_published_detach(share);
@@ -259,7 +302,10 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	} else if (!READ_ONCE(fresh->controller->gone)) {
 		/* The controller looks through the table after it has set `gone`. */
 		share = fresh;
-		hash_add(rsmka_shares, &share->table, share->key);
+		hash_add_rcu(rsmka_shares, &share->table,
+			     rsmka_share_hash(share->controller, share->node, share->key));
+		hash_add(rsmka_shares_by_path, &share->by_path,
+			 rsmka_path_hash(share->controller, share->node));
 	}
 	mutex_unlock(&rsmka_shares_lock);
 	return share;
@@ -308,13 +354,17 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 {
 	bool connected;
 
+	mutex_lock(&share->members);
 	mutex_lock(&rsmka_shares_lock);
 	connected = share->state == RSMKA_CONNECTED;
 	if (connected) {
-		list_add(&seg->sharers, &share->imports);
+		list_add_rcu(&seg->sharers, &share->imports);
+		seg->sharing = true;
+		share->nr_imports++;
 		*generation = rsmka_generation_raise(seg);
 	}
 	mutex_unlock(&rsmka_shares_lock);
+	mutex_unlock(&share->members);
 	return connected;
 }
 
@@ -332,8 +382,8 @@ void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
 	mutex_unlock(&rsmka_shares_lock);
 }
 
-/* Called when the path's epoch has been raised; @node 0: all nodes. */
-void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
+/* The controller goes, and is `gone` already. */
+void rsmka_shares_controller_gone(struct rsmka_controller *controller)
 {
 	struct rsmka_share *share;
 	struct hlist_node *next;
@@ -341,10 +391,41 @@ void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
 
 	mutex_lock(&rsmka_shares_lock);
 	hash_for_each_safe(rsmka_shares, bucket, next, share, table)
-		if (share->controller == controller &&
-		    (node == 0 || (share->path && share->node == node)))
+		if (share->controller == controller)
 			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
 	mutex_unlock(&rsmka_shares_lock);
+}
+
+/* One that has not been told; only connecting ones stay in the table when they are. */
+static struct rsmka_share *rsmka_share_of_path(struct rsmka_controller *controller, u32 node)
+{
+	struct rsmka_share *share;
+
+	lockdep_assert_held(&rsmka_shares_lock);
+	hash_for_each_possible(rsmka_shares_by_path, share, by_path,
+			       rsmka_path_hash(controller, node))
+		if (share->controller == controller && share->node == node && share->path &&
+		    (share->state != RSMKA_CONNECTING || !share->outcome))
+			return share;
+	return NULL;
+}
+
+/*
+ * Called when the session is over.  A peer that comes and goes has
+ * no more to do with what others import than that they take turns with it.
+ */
+void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
+{
+	struct rsmka_share *share;
+
+	do {
+		mutex_lock(&rsmka_shares_lock);
+		share = rsmka_share_of_path(controller, node);
+		if (share)
+			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+		mutex_unlock(&rsmka_shares_lock);
+		cond_resched();
+	} while (share);
 }
 
 /* The exporter has another access list; @offer is 0 if it does not name this node. */
@@ -369,21 +450,72 @@ void rsmka_share_rebound(struct rsmka_share *share, struct page **pages)
 	down_write(&share->lock);
 	share->pages = pages;
 	up_write(&share->lock);
-	rsmka_share_zap_locked(share);
+	rsmka_share_zap(share);
 }
 
-bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
+/* One event to every import of a share that the caller is a user of. */
+void rsmka_share_notify(struct rsmka_share *share, u32 post_flags)
+{
+	struct rsmka_segment *seg;
+
+	mutex_lock(&share->members);
+	list_for_each_entry(seg, &share->imports, sharers) {
+		rsmka_events_add(&seg->events, post_flags);
+		cond_resched();
+	}
+	mutex_unlock(&share->members);
+}
+
+/* More imports than that are gone through by a thread only. */
+#define RSMKA_BELL_IMPORTS	16
+
+static void rsmka_share_notify_few(struct rsmka_share *share, u32 post_flags)
+{
+	struct rsmka_segment *seg;
+
+	list_for_each_entry_rcu(seg, &share->imports, sharers)
+		rsmka_events_add(&seg->events, post_flags);
+}
+
+static bool rsmka_shares_notify(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 {
 	struct rsmka_share *share;
-	struct rsmka_segment *seg;
-	bool heard;
 
 	mutex_lock(&rsmka_shares_lock);
 	share = rsmka_share_find(path->controller, path->node, key);
-	heard = share && share->path && share->cookie == cookie;
-	if (heard)
-		list_for_each_entry(seg, &share->imports, sharers)
-			rsmka_events_add(&seg->events, post_flags);
+	if (share && share->path && share->cookie == cookie)
+		share->users++;
+	else
+		share = NULL;
 	mutex_unlock(&rsmka_shares_lock);
-	return heard;
+	if (!share)
+		return false;
+	rsmka_share_notify(share, post_flags);
+	rsmka_share_leave(share, NULL);
+	return true;
+}
+
+/*
+ * One event to every import of a share.  In any context; false: call it again from a thread
+ * that may sleep.  *heard: whether there is such a share.
+ */
+bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
+		       bool may_sleep, bool *heard)
+{
+	struct rsmka_share *share;
+	bool done = true;
+
+	rcu_read_lock();
+	share = rsmka_share_find(path->controller, path->node, key);
+	*heard = share && share->path && share->cookie == cookie;
+	if (*heard && READ_ONCE(share->users) > RSMKA_BELL_IMPORTS)
+		done = false;
+	else if (*heard)
+		rsmka_share_notify_few(share, post_flags);
+	rcu_read_unlock();
+	if (!done && may_sleep) {
+		*heard = rsmka_shares_notify(path, key, cookie, post_flags);
+		done = true;
+	}
+	return done;
 }

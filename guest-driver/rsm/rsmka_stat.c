@@ -49,10 +49,10 @@ static void rsmka_stat_export(struct rsm_segment_row *row, struct rsmka_export *
 	mutex_lock(&rsmka_shares_lock);
 	spin_lock(&export->visitors_lock);
 	row->acl_len = export->acl.len;
-	row->nodes = rsmka_list_length(&export->tokens);
+	row->nodes = export->nr_tokens;
 	list_for_each_entry(share, &export->local, local) {
 		row->mappings += READ_ONCE(share->mappings);
-		row->imports += rsmka_list_length(&share->imports);
+		row->imports += share->nr_imports;
 	}
 	spin_unlock(&export->visitors_lock);
 	mutex_unlock(&rsmka_shares_lock);
@@ -70,7 +70,7 @@ static void rsmka_stat_import(struct rsm_segment_row *row, const struct rsmka_se
 	row->node = share->node;
 	row->mode = importer->mode;
 	row->mappings = READ_ONCE(share->mappings);
-	row->imports = rsmka_list_length(&share->imports);
+	row->imports = share->nr_imports;
 	strscpy(row->controller, share->controller->name, sizeof(row->controller));
 }
 
@@ -89,15 +89,15 @@ static void rsmka_stat_segment(struct rsm_segment_row *row, struct rsmka_segment
 		mutex_lock(&rsmka_shares_lock);
 		share = rsmka_segment_share(seg);
 		/* Off the list means closed, or not connected yet. */
-		if (share && !list_empty(&seg->sharers))
+		if (share && seg->sharing)
 			rsmka_stat_import(row, seg, share);
 		mutex_unlock(&rsmka_shares_lock);
 	}
 
 	spin_lock_irqsave(&seg->events.wait.lock, flags);
-	row->pending = seg->events.pending;
-	row->received = seg->events.received;
-	row->dropped = seg->events.dropped;
+	row->pending = rsmka_events_pending(&seg->events);
+	row->dropped = seg->events.dropped + READ_ONCE(seg->events.words->dropped);
+	row->received = seg->events.taken + row->pending + row->dropped;
 	spin_unlock_irqrestore(&seg->events.wait.lock, flags);
 }
 
@@ -175,7 +175,7 @@ static void rsmka_stat_node(struct rsmka_stat_rows *rows, struct rsmka_controlle
 	if (!row)
 		return;
 	row->link = link;
-	row->state = path ? READ_ONCE(path->state) : RSM_PATH_DOWN;
+	row->state = path ? rsmka_path_state(path) : RSM_PATH_DOWN;
 }
 
 static void rsmka_stat_collect(struct rsmka_stat_rows *rows)

@@ -60,15 +60,13 @@ static void rsmka_rows_add(struct rsmka_rows *rows, const struct rsmka_controlle
 	row->local_hwaddr = controller->hwaddr;
 	if (!path)
 		return;
-	spin_lock(&path->lock);
 	row->remote_node = path->node;
-	row->state = path->state;
-	if (path->remote_known) {
-		snprintf(row->remote_controller, sizeof(row->remote_controller), "%s%u",
-			 controller->type, path->remote_unit);
-		row->remote_hwaddr = path->remote_hwaddr;
-	}
-	spin_unlock(&path->lock);
+	row->state = rsmka_path_state(path);
+	spin_lock_irq(&path->lock);
+	snprintf(row->remote_controller, sizeof(row->remote_controller), "%s%u",
+		 controller->type, path->remote_unit);
+	row->remote_hwaddr = path->remote_hwaddr;
+	spin_unlock_irq(&path->lock);
 }
 
 static void rsmka_rows_collect(struct rsmka_rows *rows)

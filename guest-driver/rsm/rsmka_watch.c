@@ -9,8 +9,13 @@
  * The kernel announces much that is harmless (fork, migration attempts, page
  * ageing), and before it happens; therefore the work item waits until that is
  * over, then looks whether each page in question is still the pinned one and
- * still writable.
+ * may still be written to.
+ *
+ * One thread may look at memory of everybody, so it waits for nobody: it brings
+ * no page in, which a file system or a userfaultfd of the user could delay for
+ * ever, and if a lock is taken it tries again later.
  */
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -18,6 +23,7 @@
 #include "rsmka_segment.h"
 
 #define RSMKA_WATCH_BATCH	64
+#define RSMKA_WATCH_DELAY_MAX	HZ
 
 void rsmka_looks_init(struct rsmka_looks *looks)
 {
@@ -30,20 +36,22 @@ bool rsmka_looks_settled(const struct rsmka_looks *looks)
 	return !atomic_read(&looks->pending);
 }
 
-/* A look may end an export, which may wait for a halted peer: not hung, idle. */
-int rsmka_looks_settle(struct rsmka_looks *looks, bool interruptible)
+int rsmka_looks_settle(struct rsmka_looks *looks)
 {
-	if (interruptible)
-		return wait_event_interruptible(looks->wait, rsmka_looks_settled(looks)) ?
-		       -EINTR : 0;
-	wait_event_idle(looks->wait, rsmka_looks_settled(looks));
-	return 0;
+	return wait_event_interruptible(looks->wait, rsmka_looks_settled(looks)) ? -EINTR : 0;
 }
 
 static void rsmka_look_over(struct rsmka_looks *looks)
 {
 	if (atomic_dec_and_test(&looks->pending))
 		wake_up_all(&looks->wait);
+}
+
+static void rsmka_watch_queue(struct rsmka_watch *watch, unsigned int delay)
+{
+	atomic_inc(&watch->looks->pending);
+	if (!queue_delayed_work(rsmka_look_workqueue, &watch->work, delay))
+		rsmka_look_over(watch->looks);
 }
 
 static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
@@ -69,9 +77,7 @@ static bool rsmka_watch_invalidate(struct mmu_interval_notifier *notifier,
 	if (range->event == MMU_NOTIFY_RELEASE)
 		watch->lost = true;
 	spin_unlock(&watch->lock);
-	atomic_inc(&watch->looks->pending);
-	if (!queue_work(rsmka_look_workqueue, &watch->work))
-		rsmka_look_over(watch->looks);
+	rsmka_watch_queue(watch, 0);
 	return true;
 }
 
@@ -79,75 +85,189 @@ static const struct mmu_interval_notifier_ops rsmka_watch_ops = {
 	.invalidate = rsmka_watch_invalidate,
 };
 
-/* Are the pages at @start still mapped there, writable? */
+/*
+ * Is a page that is not in the page table still what an access would bring in?
+ *
+ * The kernel takes pinned pages from private mappings only if the process wants
+ * that: nothing swaps, migrates or merges them.  Those of shared memory may be
+ * taken from the page table, and into the swap cache, at any time; there they
+ * stay, for they are pinned.
+ */
+static bool rsmka_watch_same_absent(struct vm_area_struct *vma, unsigned long address,
+				    struct page *expected)
+{
+	struct address_space *mapping;
+	struct page *page;
+	bool same;
+
+	if (!(vma->vm_flags & VM_SHARED) || !vma->vm_file)
+		return false;
+	if (is_vm_hugetlb_page(vma)) {
+		/* Absent because of an attempt to migrate it, or because it is gone. */
+		if (rsmka_get_user_pages_remote(vma->vm_mm, address, 1, FOLL_WRITE | FOLL_NOWAIT,
+						&page) != 1)
+			return false;
+	} else {
+		mapping = vma->vm_file->f_mapping;
+		page = find_get_page(mapping, linear_page_index(vma, address));
+		if (!page)
+			return xa_is_value(xa_load(&mapping->i_pages,
+						   linear_page_index(vma, address)));
+	}
+	same = page == expected;
+	put_page(page);
+	return same;
+}
+
+/*
+ * Are the pages at @start still mapped there, and may the process write to
+ * them?  Write-protected is not lost: the kernel does that to pages of whom it
+ * wants to see the first access, and gives the same page back.
+ */
 static bool rsmka_watch_same(struct mm_struct *mm, unsigned long start, struct page **expected,
 			     unsigned long nr_pages)
 {
 	struct page *pages[RSMKA_WATCH_BATCH];
-	bool same = true;
+	struct vm_area_struct *vma;
+	unsigned long done = 0;
 	long i, got;
 
-	mmap_read_lock(mm);
-	got = rsmka_get_user_pages_remote(mm, start, nr_pages, FOLL_WRITE, pages);
-	mmap_read_unlock(mm);
-	for (i = 0; i < got; i++) {
-		same = same && pages[i] == expected[i];
-		put_page(pages[i]);
+	lockdep_assert_held(&mm->mmap_lock);
+	if (rsmka_range_verdict(mm, start, start + (nr_pages << PAGE_SHIFT)))
+		return false;
+	while (done < nr_pages) {
+		bool same = true;
+
+		/* FOLL_FORCE without FOLL_WRITE: also what a NUMA hint hides. */
+		got = rsmka_get_user_pages_remote(mm, start + (done << PAGE_SHIFT),
+						  nr_pages - done,
+						  FOLL_FORCE | FOLL_NOFAULT | FOLL_NOWAIT, pages);
+		for (i = 0; i < got; i++) {
+			same = same && pages[i] == expected[done + i];
+			put_page(pages[i]);
+		}
+		done += max(got, 0L);
+		if (!same)
+			return false;
+		if (done == nr_pages)
+			break;
+		vma = find_vma(mm, start + (done << PAGE_SHIFT));
+		if (!rsmka_watch_same_absent(vma, start + (done << PAGE_SHIFT), expected[done]))
+			return false;
+		done++;
 	}
-	return same && got == nr_pages;
+	return true;
 }
 
-static bool rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long first,
-			       unsigned long last)
+/* 1: the process has the memory, 0: not, -EAGAIN: its address space is locked. */
+static int rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long first,
+			      unsigned long last)
 {
 	unsigned long index = (first - pinned->start) >> PAGE_SHIFT;
 	unsigned long end = ((last - pinned->start) >> PAGE_SHIFT) + 1;
-	bool intact = true;
+	struct mm_struct *mm = pinned->mm;
 	unsigned long nr;
+	int ret = 1;
 
-	if (!mmget_not_zero(pinned->mm))
-		return false;
-	for (; intact && index < end; index += nr) {
+	if (!mmget_not_zero(mm))
+		return 0;
+	for (; ret == 1 && index < end; index += nr) {
 		nr = min_t(unsigned long, end - index, RSMKA_WATCH_BATCH);
-		intact = rsmka_watch_same(pinned->mm, pinned->start + (index << PAGE_SHIFT),
-					  pinned->pages + index, nr);
+		if (!mmap_read_trylock(mm)) {
+			ret = -EAGAIN;
+			break;
+		}
+		ret = rsmka_watch_same(mm, pinned->start + (index << PAGE_SHIFT),
+				       pinned->pages + index, nr);
+		mmap_read_unlock(mm);
 		cond_resched();
 	}
 	/* If we are the last user of the address space: not here, it may take long. */
-	mmput_async(pinned->mm);
-	return intact;
+	mmput_async(mm);
+	return ret;
+}
+
+/* What there is to look at. */
+struct rsmka_sight {
+	unsigned long first;
+	unsigned long last;
+	bool lost;
+};
+
+/* What is announced from now on queues the work again. */
+static bool rsmka_watch_take(struct rsmka_watch *watch, struct rsmka_sight *sight)
+{
+	spin_lock(&watch->lock);
+	sight->first = watch->first;
+	sight->last = watch->last;
+	sight->lost = watch->lost;
+	watch->first = ULONG_MAX;
+	watch->last = 0;
+	spin_unlock(&watch->lock);
+	return sight->first <= sight->last;
+}
+
+static void rsmka_watch_put_back(struct rsmka_watch *watch, const struct rsmka_sight *sight)
+{
+	spin_lock(&watch->lock);
+	watch->first = min(watch->first, sight->first);
+	watch->last = max(watch->last, sight->last);
+	spin_unlock(&watch->lock);
+}
+
+/* With export->lock held.  0 or -EAGAIN. */
+static int rsmka_watch_judge(struct rsmka_binding *binding, const struct rsmka_sight *sight)
+{
+	struct rsmka_export *export = binding->export;
+	int intact;
+
+	if (export->binding != binding) {
+		/* Not yet, see rsmka_watch_resume(), or no longer. */
+		rsmka_watch_put_back(&binding->watch, sight);
+		return 0;
+	}
+	if (export->state == RSMKA_ZOMBIE || export->lost)
+		return 0;
+	intact = sight->lost ? 0 : rsmka_watch_intact(&binding->pinned, sight->first,
+						      sight->last);
+	if (intact < 0)
+		return intact;
+	if (!intact)
+		rsmka_export_memory_lost(export);
+	return 0;
 }
 
 static void rsmka_watch_work(struct work_struct *work)
 {
-	struct rsmka_watch *watch = container_of(work, struct rsmka_watch, work);
+	struct rsmka_watch *watch = container_of(to_delayed_work(work), struct rsmka_watch, work);
 	struct rsmka_binding *binding = container_of(watch, struct rsmka_binding, watch);
 	struct rsmka_export *export = binding->export;
-	unsigned long first, last;
-	bool lost;
+	struct rsmka_sight sight;
+	int ret = -EAGAIN;
 
-	/* What is announced from now on queues us again. */
-	spin_lock(&watch->lock);
-	first = watch->first;
-	last = watch->last;
-	lost = watch->lost;
-	watch->first = ULONG_MAX;
-	watch->last = 0;
-	spin_unlock(&watch->lock);
+	if (!rsmka_watch_take(watch, &sight)) {
+		rsmka_look_over(watch->looks);
+		return;
+	}
 	/* What was announced before has happened when this returns: not earlier. */
 	mmu_interval_read_begin(&watch->notifier);
-
-	rsmka_hold(&export->lock);
-	if (export->binding == binding && export->state != RSMKA_ZOMBIE && first <= last &&
-	    (lost || !rsmka_watch_intact(&binding->pinned, first, last)))
-		rsmka_export_memory_lost(export);
-	rsmka_unhold(&export->lock);
+	if (rsmka_hold_try(&export->lock)) {
+		ret = rsmka_watch_judge(binding, &sight);
+		rsmka_unhold(&export->lock);
+	}
+	if (ret) {
+		rsmka_watch_put_back(watch, &sight);
+		watch->delay = clamp_t(unsigned int, 2 * watch->delay, 1, RSMKA_WATCH_DELAY_MAX);
+		rsmka_watch_queue(watch, watch->delay);
+	} else {
+		watch->delay = 0;
+	}
 	rsmka_look_over(watch->looks);
 }
 
 /*
- * Starts before the range is pinned.  Until that is done export->lock is held,
- * and what happens meanwhile is looked at after that.
+ * Starts before the range is pinned.  What happens until the binding is the
+ * export's is looked at by rsmka_watch_resume().
  */
 int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
 		      struct mm_struct *mm, unsigned long start, unsigned long length)
@@ -155,7 +275,7 @@ int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
 	int ret;
 
 	spin_lock_init(&watch->lock);
-	INIT_WORK(&watch->work, rsmka_watch_work);
+	INIT_DELAYED_WORK(&watch->work, rsmka_watch_work);
 	watch->looks = looks;
 	watch->first = ULONG_MAX;
 	ret = mmu_interval_notifier_insert(&watch->notifier, mm, start, length,
@@ -170,12 +290,23 @@ int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
 	return 0;
 }
 
-/* Without export->lock, which the work takes. */
+/* The binding has become that of the export. */
+void rsmka_watch_resume(struct rsmka_watch *watch)
+{
+	bool due;
+
+	spin_lock(&watch->lock);
+	due = watch->first <= watch->last;
+	spin_unlock(&watch->lock);
+	if (due)
+		rsmka_watch_queue(watch, 0);
+}
+
+/* Without export->lock, although the work only tries to take that. */
 void rsmka_watch_stop(struct rsmka_watch *watch)
 {
 	mmu_interval_notifier_remove(&watch->notifier);
-	rsmka_looks_settle(watch->looks, false);
-	/* It has done all but to return. */
-	cancel_work_sync(&watch->work);
+	if (cancel_delayed_work_sync(&watch->work))
+		rsmka_look_over(watch->looks);
 	mmdrop(watch->mm);
 }

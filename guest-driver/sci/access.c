@@ -65,12 +65,10 @@ int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, boo
 	mutex_lock(&in->lock);
 	i = sci_access_find(sd, &row);
 	if (i < 0 && wait) {
-		/*
-		 * Unused rows wait for an invalidation.  Node 0 does not exist,
-		 * so nobody has mapped its ring: the peers answer at once.
-		 */
+		/* Unused rows wait for an invalidation, of whatever. */
 		mutex_unlock(&in->lock);
-		sci_inval_range(sd, 0, 1);
+		if (sci_inval_nothing(sd))
+			return -EINTR;
 		mutex_lock(&in->lock);
 		i = sci_access_find(sd, &row);
 	}

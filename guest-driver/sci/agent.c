@@ -41,6 +41,9 @@ static const struct rsmka_controller_ops sci_agent_ops = {
 	.mapped = sci_import_mapped,
 	.path_state = sci_agent_path_state,
 	.send = sci_message_send,
+	.look = sci_message_look,
+	.look_begin = sci_message_look_begin,
+	.look_end = sci_message_look_end,
 };
 
 /* By devres: the peers go first, so that no event comes once the agent lets go. */
@@ -60,12 +63,14 @@ int sci_agent_register(struct sci_device *sd)
 		.direct_access_sizes = 0xf,	/* 1, 2, 4 and 8 bytes: the window is memory */
 		.atomic_sizes = 0xf,
 		.page_size = PAGE_SIZE / 1024,
-		.max_export_segment_size = exports * SCI_PAGE_SIZE,
-		.tot_export_segment_size = exports * SCI_PAGE_SIZE,
-		.max_export_segments = exports / sci_pages(PAGE_SHIFT, 1),
+		/* Each takes a page more than it has. */
+		.max_export_segment_size = exports * SCI_PAGE_SIZE - PAGE_SIZE,
+		.tot_export_segment_size = exports * SCI_PAGE_SIZE - PAGE_SIZE,
+		.max_export_segments = exports / sci_pages(PAGE_SHIFT, 2),
 		.max_import_map_size = imports * sd->granule,
 		.tot_import_map_size = imports * sd->granule,
 		.max_import_segments = imports,
+		.max_access_lists = SCI_ACCESS_ROWS - SCI_ACCESS_RINGS,
 	};
 	int ret;
 

@@ -178,7 +178,7 @@ static int sci_import_check(struct sci_device *sd, const struct sci_target *targ
 	return 0;
 }
 
-int sci_import_map(void *adapter, u32 node, u32 incarnation, const struct rsmka_address *address,
+int sci_import_map(void *adapter, u32 node, u32 session, const struct rsmka_address *address,
 		   unsigned long nr_pages, bool write, phys_addr_t *phys, void **handle)
 {
 	struct sci_device *sd = adapter;
@@ -190,13 +190,13 @@ int sci_import_map(void *adapter, u32 node, u32 incarnation, const struct rsmka_
 		return -ENOMEM;
 	import->target = (struct sci_target) {
 		.node = node,
-		.incarnation = incarnation,
+		.incarnation = sci_peer_incarnation(sd, node, session),
 		.key = address->key,
 		.offset = address->offset,
 		.pages = sci_pages(sd->page_shift, nr_pages),
 		.write = write,
 	};
-	ret = sci_import_check(sd, &import->target);
+	ret = import->target.incarnation ? sci_import_check(sd, &import->target) : -ESTALE;
 	if (ret)
 		goto free_import;
 

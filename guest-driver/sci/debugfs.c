@@ -58,7 +58,7 @@ static int sci_peers_show(struct seq_file *m, void *unused)
 	u32 node;
 	u32 link;
 
-	seq_puts(m, "node link incarnation changes errors revokes ring session/peer sent taken\n");
+	seq_puts(m, "node link incarnation changes errors revokes ring hello/peer sent taken rung unrung\n");
 	for (node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++) {
 		slot = sci_slot(sd, node);
 		peer = smp_load_acquire(&sd->peers[node]);	/* partner: sci_peer_get() */
@@ -76,12 +76,13 @@ static int sci_peers_show(struct seq_file *m, void *unused)
 		else if (!peer)
 			seq_puts(m, " none\n");
 		else
-			seq_printf(m, " %s%s%s %u/%u %u %u\n", states[READ_ONCE(peer->state)],
+			seq_printf(m, " %s%s%s %u/%u %u %u %llu %llu\n",
+				   states[READ_ONCE(peer->state)],
 				   peer->broken && peer->broken == peer->incarnation ?
 				   " (broken)" : "",
 				   sci_ring_allowed(sd, node) ? "" : " (closed)",
-				   peer->session, peer->peer_session, peer->tx.producer,
-				   peer->consumer);
+				   peer->hello, peer->peer_hello, peer->tx.producer,
+				   peer->rx.consumer, peer->tx.rung, peer->tx.unrung);
 	}
 	return 0;
 }

@@ -21,8 +21,9 @@ MODULE_PARM_DESC(export_space, "Address space for exports, in MiB (0 = four time
 
 struct sci_export {
 	unsigned long first;	/* SCI pages */
-	unsigned long count;
+	unsigned long count;	/* with those of `last` */
 	struct page **pages;	/* the caller's; NULL: none is mapped */
+	struct page *last;	/* behind them; not rebound */
 	u16 row;
 };
 
@@ -130,9 +131,10 @@ unlock:
 	return ret;
 }
 
+/* Pages of the kernel, but for the last. */
 static unsigned long sci_export_pages(const struct sci_device *sd, const struct sci_export *export)
 {
-	return export->count / sci_pages(sd->page_shift, 1);
+	return export->count / sci_pages(sd->page_shift, 1) - 1;
 }
 
 /* No peer reaches these pages of an export. */
@@ -165,16 +167,18 @@ static int sci_export_map(struct sci_device *sd, struct page **pages, unsigned l
 }
 
 /* Where SCI page @index of an export is: its mapping has the address of the memory. */
-static dma_addr_t sci_export_address(const struct sci_device *sd, struct page **pages,
+static dma_addr_t sci_export_address(const struct sci_device *sd, const struct sci_export *export,
 				     unsigned long index)
 {
 	unsigned long per_page = sci_pages(sd->page_shift, 1);
+	unsigned long i = index / per_page;
+	struct page *page = i < sci_export_pages(sd, export) ? export->pages[i] : export->last;
 
-	return page_to_phys(pages[index / per_page]) + index % per_page * SCI_PAGE_SIZE;
+	return page_to_phys(page) + index % per_page * SCI_PAGE_SIZE;
 }
 
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, bool wait,
+		       struct page *last, const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle)
 {
 	struct sci_device *sd = adapter;
@@ -188,22 +192,26 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 	export = kzalloc(sizeof(*export), GFP_KERNEL);
 	if (!export)
 		return -ENOMEM;
-	export->count = sci_pages(sd->page_shift, nr_pages);
+	export->count = sci_pages(sd->page_shift, nr_pages + 1);
 	export->pages = pages;
+	export->last = last;
 
 	ret = sci_export_map(sd, pages, nr_pages);
 	if (ret)
 		goto free_export;
+	ret = sci_export_map(sd, &last, 1);
+	if (ret)
+		goto unmap_pages;
 	ret = sci_access_get(sd, access, wait);
 	if (ret < 0)
-		goto unmap;
+		goto unmap_last;
 	export->row = ret;
 	ret = sci_export_reserve(sd, export, &key);
 	if (ret)
 		goto put_row;
 
 	for (i = 0; i < export->count; i++)
-		sci_inbound_set(&sd->inbound, export->first + i, sci_export_address(sd, pages, i),
+		sci_inbound_set(&sd->inbound, export->first + i, sci_export_address(sd, export, i),
 				key, export->row);
 	address->offset = (u64)export->first * SCI_PAGE_SIZE;
 	address->key = key;
@@ -212,7 +220,9 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 
 put_row:
 	sci_access_put(sd, export->row);
-unmap:
+unmap_last:
+	sci_export_unmap(sd, &last, 1);
+unmap_pages:
 	sci_export_unmap(sd, pages, nr_pages);
 free_export:
 	kfree(export);
@@ -246,22 +256,24 @@ void sci_export_rebind(void *adapter, void *handle, struct page **pages)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export = handle;
+	unsigned long count = export->count - sci_pages(sd->page_shift, 1);
 	unsigned long nr_pages = sci_export_pages(sd, export);
 	bool mapped = !sci_export_map(sd, pages, nr_pages);
+	struct page **old = export->pages;
 	unsigned long i;
 	u64 page;
 
-	for (i = 0; i < export->count; i++) {
-		page = mapped ? sci_export_address(sd, pages, i) | SCI_INBOUND_READ |
+	export->pages = mapped ? pages : NULL;
+	for (i = 0; i < count; i++) {
+		page = mapped ? sci_export_address(sd, export, i) | SCI_INBOUND_READ |
 				SCI_INBOUND_WRITE : 0;
 		WRITE_ONCE(sci_inbound_entry(&sd->inbound, export->first + i)->page,
 			   cpu_to_le64(page));
 	}
 	/* Peers translate anew what they have mapped. */
-	sci_inval_range(sd, export->first, export->count);
-	if (export->pages)
-		sci_export_unmap(sd, export->pages, nr_pages);
-	export->pages = mapped ? pages : NULL;
+	sci_inval_range(sd, export->first, count);
+	if (old)
+		sci_export_unmap(sd, old, nr_pages);
 }
 
 void sci_export_unpublish(void *adapter, void *handle)
@@ -276,6 +288,7 @@ void sci_export_unpublish(void *adapter, void *handle)
 	sci_inval_range(sd, export->first, export->count);
 	if (export->pages)
 		sci_export_unmap(sd, export->pages, sci_export_pages(sd, export));
+	sci_export_unmap(sd, &export->last, 1);
 
 	mutex_lock(&sd->inbound.lock);
 	sci_inbound_free(&sd->inbound, export->first, export->count);

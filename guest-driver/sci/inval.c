@@ -12,7 +12,8 @@
 
 #include "sci.h"
 
-#define SCI_INVAL_POLL	(HZ / 50)
+#define SCI_INVAL_POLL		(HZ / 50)
+#define SCI_INVAL_REPORT	(5 * HZ)
 
 /* An adapter that is gone reads all ones and has no peers. */
 static bool sci_inval_busy(struct sci_device *sd)
@@ -26,6 +27,22 @@ static bool sci_inval_busy(struct sci_device *sd)
 void sci_inval_settle(struct sci_device *sd)
 {
 	wait_event_idle(sd->inval.wait, !sci_inval_busy(sd));
+}
+
+/* The same for who wants to know for whom the driver waits. */
+void sci_inval_settle_aloud(struct sci_device *sd)
+{
+	DECLARE_BITMAP(nodes, SCI_NODES);
+	u32 node;
+
+	while (!wait_event_idle_timeout(sd->inval.wait, !sci_inval_busy(sd), SCI_INVAL_REPORT)) {
+		bitmap_zero(nodes, SCI_NODES);
+		for (node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++)
+			if (le32_to_cpu(READ_ONCE(sci_slot(sd, node)->incarnation)))
+				__set_bit(node, nodes);
+		dev_info(&sd->pdev->dev, "waiting for one of nodes %*pbl to let go of memory\n",
+			 SCI_NODES, nodes);
+	}
 }
 
 /* The same where no interrupt comes. */
@@ -59,11 +76,10 @@ void sci_inval_release(struct sci_device *sd)
 	wake_up_all(&sd->inval.wait);
 }
 
-void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
+static void sci_inval_claimed(struct sci_device *sd, u64 first, u64 count)
 {
 	struct sci_inval *inval = &sd->inval;
 
-	wait_event_idle(inval->wait, !test_and_set_bit_lock(0, &inval->claimed));
 	if (inval->unsettled)
 		sci_inval_settle(sd);
 	inval->unsettled = false;
@@ -84,6 +100,31 @@ void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
 	mutex_unlock(&sd->inbound.lock);
 
 	sci_inval_release(sd);
+}
+
+void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
+{
+	wait_event_idle(sd->inval.wait, !test_and_set_bit_lock(0, &sd->inval.claimed));
+	sci_inval_claimed(sd, first, count);
+}
+
+/*
+ * What nobody has mapped: peers answer at once.  But others may be waiting for
+ * a peer, and so may the adapter; -EINTR if a signal comes meanwhile.
+ */
+int sci_inval_nothing(struct sci_device *sd)
+{
+	struct sci_inval *inval = &sd->inval;
+
+	if (wait_event_interruptible(inval->wait, !test_and_set_bit_lock(0, &inval->claimed)))
+		return -EINTR;
+	if (inval->unsettled && wait_event_interruptible(inval->wait, !sci_inval_busy(sd))) {
+		sci_inval_release(sd);
+		return -EINTR;
+	}
+	/* The ring of node 0, which does not exist. */
+	sci_inval_claimed(sd, 0, 1);
+	return 0;
 }
 
 void sci_inval_interrupt(struct sci_device *sd)

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts: vector 0 says what has changed in the adapter, vector 1 is the
- * doorbell of the message rings.  Both only pass the news on, to inval.c and to
- * the work items of peer.c.
+ * Interrupts: vector 0 says what has changed in the adapter and passes that on to
+ * inval.c and the work of peer.c; the others are the doorbells of the message rings, from
+ * which message.c takes what has come.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <linux/interrupt.h>
 
 #include "sci.h"
-
-#define SCI_VECTORS	(SCI_VECTOR_LINE(SCI_RING_LINE) + 1)
 
 /* Kinds that only a fault of this driver can cause; peers and programs cause the others. */
 #define SCI_ERROR_OURS	(SCI_ERROR_REGISTER | SCI_ERROR_INBOUND | SCI_ERROR_INVAL)
@@ -68,29 +66,53 @@ static irqreturn_t sci_irq_status(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static irqreturn_t sci_irq_doorbell(int irq, void *data)
+/* The rings of the line; those who ring it for another reason are found by the work. */
+static irqreturn_t sci_irq_line(int irq, void *data)
 {
-	struct sci_device *sd = data;
+	struct sci_line *line = data;
+	struct sci_device *sd = line->sd;
+	u32 node;
 
-	queue_work(sd->wq, &sd->ring_work);
+	for (node = line->number; node < SCI_NODES; node += sd->lines)
+		if (test_bit(node, sd->active))
+			sci_message_bell(sci_peer_find(sd, node));
 	return IRQ_HANDLED;
+}
+
+static int sci_irq_lines(struct sci_device *sd)
+{
+	struct sci_line *line;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < sd->lines && !ret; i++) {
+		line = &sd->line[i];
+		line->sd = sd;
+		line->number = i;
+		ret = devm_request_irq(&sd->pdev->dev,
+				       pci_irq_vector(sd->pdev, SCI_VECTOR_LINE(i)),
+				       sci_irq_line, 0, sd->name, line);
+	}
+	return ret;
 }
 
 int sci_irq_init(struct sci_device *sd)
 {
+	u32 lines = min_t(u32, sci_read(sd, SCI_REG_LINES), SCI_RING_LINES);
 	struct device *dev = &sd->pdev->dev;
 	int ret;
 
-	ret = pci_alloc_irq_vectors(sd->pdev, SCI_VECTORS, SCI_VECTORS, PCI_IRQ_MSIX);
+	ret = pci_alloc_irq_vectors(sd->pdev, SCI_VECTOR_LINE(0) + 1, SCI_VECTOR_LINE(lines),
+				    PCI_IRQ_MSIX);
 	if (ret < 0)
-		return dev_err_probe(dev, ret, "cannot get %d MSI-X vectors\n", SCI_VECTORS);
+		return dev_err_probe(dev, ret, "cannot get %d MSI-X vectors\n",
+				     SCI_VECTOR_LINE(0) + 1);
+	sd->lines = ret - SCI_VECTOR_LINE(0);
 
 	ret = devm_request_threaded_irq(dev, pci_irq_vector(sd->pdev, SCI_VECTOR_STATUS), NULL,
 					sci_irq_status, IRQF_ONESHOT, sd->name, sd);
 	if (!ret)
-		ret = devm_request_irq(dev,
-				       pci_irq_vector(sd->pdev, SCI_VECTOR_LINE(SCI_RING_LINE)),
-				       sci_irq_doorbell, 0, sd->name, sd);
+		ret = sci_irq_lines(sd);
 	if (ret)
 		return dev_err_probe(dev, ret, "cannot request an interrupt\n");
 	return 0;

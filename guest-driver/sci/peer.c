@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Peers: follow the slots of the status pages and the sessions in the rings,
+ * Peers: follow the slots of the status pages and the hellos in the rings,
  * set the rings up both ways, tell the agent who is up and who is down.  Woken
- * by irq.c; all of it runs in the adapter's ordered workqueue, so the events of
- * a peer reach the agent one at a time and in order.
+ * by irq.c and message.c; all of it runs in the adapter's ordered workqueue, so the
+ * events of a peer reach the agent one at a time and in order.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
  * How two adapters meet.  Each one, when the other's slot turns UP:
- *  1. publishes the ring for the other (once), then opens the line of the rings
- *     for it.  Both adapters forget that when the slot leaves UP,
+ *  1. provides the ring for the other (once), then opens the line of that ring
+ *     for it.  Both adapters forget the line when the slot leaves UP,
  *  2. waits until the other has opened its line, too: an event of the slot, which
  *     says that the other's ring is there,
- *  3. maps the other's ring and says hello: writes its session, rings.  It says
- *     hello again when it has seen the session of the other,
- *  4. is up when the other's hello names both sessions.
- * A side that loses the connection while both adapters stay up (the ring was
- * revoked, the other closed its line) starts again at 1 with a new session; the
- * other one sees the new session and follows, keeping its own.  A side that breaks the
+ *  3. maps the other's ring and says hello: writes its number, rings.  It says
+ *     hello again when it has seen the number of the other,
+ *  4. is up when the other's hello names both numbers: that is a session.
+ * A side that loses the session while both adapters stay up (the ring was
+ * revoked, the other closed its line) starts again at 1 with a new number; the
+ * other one sees that and follows, keeping its own.  A side that breaks the
  * protocol finds the line closed: it may store into its ring, but not interrupt.
  */
-#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "sci.h"
@@ -38,10 +37,11 @@ static void sci_peer_retry(struct sci_device *sd, u32 node, const char *why)
 static void sci_peer_disconnect(struct sci_peer *peer)
 {
 	sci_ring_down(peer);
+	sci_message_stop(peer);
 	if (peer->state == SCI_PEER_UP)
 		rsmka_peer_down(peer->sd->controller, peer->node);
 	peer->state = SCI_PEER_CONNECTING;
-	peer->peer_session = 0;
+	peer->peer_hello = 0;
 }
 
 static void sci_peer_down(struct sci_peer *peer)
@@ -51,7 +51,7 @@ static void sci_peer_down(struct sci_peer *peer)
 	sci_peer_disconnect(peer);
 	sci_ring_close(peer);
 	peer->state = SCI_PEER_DOWN;
-	__clear_bit(peer->node, peer->sd->active);
+	clear_bit(peer->node, peer->sd->active);
 }
 
 /* Until it comes with another incarnation, this peer does not exist. */
@@ -69,15 +69,15 @@ static void sci_peer_up(struct sci_peer *peer, u32 incarnation)
 {
 	if (peer->broken == incarnation)
 		return;
-	if (sci_ring_publish(peer)) {
+	if (sci_ring_provide(peer)) {
 		sci_peer_retry(peer->sd, peer->node, "no memory for its ring");
 		return;
 	}
 	peer->incarnation = incarnation;
-	peer->session = peer->session % (SCI_SESSION_BYE - 1) + 1;
-	peer->peer_session = 0;
+	peer->hello = peer->hello % (SCI_HELLO_BYE - 1) + 1;
+	peer->peer_hello = 0;
 	peer->state = SCI_PEER_CONNECTING;
-	__set_bit(peer->node, peer->sd->active);
+	set_bit(peer->node, peer->sd->active);
 	sci_ring_allow(peer->sd, peer->node);
 }
 
@@ -107,64 +107,95 @@ static bool sci_peer_reach(struct sci_peer *peer)
 	return true;
 }
 
+/* Both have seen the other's number. */
+static void sci_peer_begin(struct sci_peer *peer)
+{
+	struct sci_device *sd = peer->sd;
+	struct rsmka_peer_info info = {
+		/* Anything, as far as it can be the number of an adapter. */
+		.unit = le32_to_cpu(READ_ONCE(peer->tx.ring->unit)),
+		.hwaddr = peer->node,
+	};
+
+	/* Never 0, and another one than the last. */
+	sd->last_session = sd->last_session % U32_MAX + 1;
+	info.session = sd->last_session;
+	/* The agent may send before it returns. */
+	sci_ring_up(peer, info.session);
+	if (rsmka_peer_up(sd->controller, peer->node, &info)) {
+		sci_ring_down(peer);
+		sci_peer_retry(sd, peer->node, "no memory for the path");
+		return;
+	}
+	peer->state = SCI_PEER_UP;
+	sci_message_start(peer);
+}
+
 /* Do what can be done towards UP, or away from it. */
 static void sci_peer_advance(struct sci_peer *peer)
 {
 	u32 theirs;
-	u64 session;
+	u64 heard;
 
 	if (!sci_peer_reach(peer))
 		return;
-	session = sci_ring_session(peer);
-	theirs = SCI_GET(SCI_SESSION_OWN, session);
+	heard = sci_ring_heard(peer);
+	theirs = SCI_GET(SCI_HELLO_OWN, heard);
 	/* 0 is no news: if the peer is about to say hello, it will ring. */
-	if (theirs && theirs != peer->peer_session) {
+	if (theirs && theirs != peer->peer_hello) {
 		sci_peer_disconnect(peer);
-		peer->peer_session = theirs;
+		peer->peer_hello = theirs;
 		sci_ring_hello(peer);
 	}
-	if (peer->state == SCI_PEER_CONNECTING && peer->peer_session &&
-	    session == sci_ring_expected(peer)) {
-		/* The agent may send before it returns. */
-		sci_ring_up(peer);
-		if (rsmka_peer_up(peer->sd->controller, peer->node, peer->incarnation)) {
-			sci_ring_down(peer);
-			sci_peer_retry(peer->sd, peer->node, "no memory for the path");
-			return;
-		}
-		peer->state = SCI_PEER_UP;
-		/* What the peer has sent meanwhile, to a doorbell that was of no use. */
-		queue_work(peer->sd->wq, &peer->sd->ring_work);
-	}
+	if (peer->state == SCI_PEER_CONNECTING && peer->peer_hello &&
+	    SCI_GET(SCI_HELLO_OWN, heard) == peer->peer_hello &&
+	    SCI_GET(SCI_HELLO_PEER, heard) == peer->hello)
+		sci_peer_begin(peer);
 }
 
-/* After a doorbell.  Returns whether messages are left. */
-static bool sci_peer_serve(struct sci_peer *peer)
+/* Its ring says more than a message. */
+static void sci_peer_serve(struct sci_peer *peer)
 {
-	int ret = 0;
+	const char *violation;
 
+	if (peer->state == SCI_PEER_DOWN)
+		return;
 	sci_peer_advance(peer);
-	if (peer->state == SCI_PEER_UP) {
-		ret = sci_message_drain(peer);
-		if (ret == -EPROTO)
-			sci_peer_break(peer, "breaks the message protocol");
-		else if (!sci_ring_sane(peer))
-			sci_peer_break(peer, "says that it took messages that were never sent");
-	}
+	violation = READ_ONCE(peer->rx.violation);
+	if (peer->state == SCI_PEER_UP && violation)
+		sci_peer_break(peer, violation);
+	else if (peer->state == SCI_PEER_UP && !sci_ring_sane(peer))
+		sci_peer_break(peer, "says that it took messages that were never sent");
 	wake_up_all(&peer->tx.wait);
-	return ret > 0;
 }
 
-static void sci_peer_ring_work(struct work_struct *work)
+/* Have the work look at the ring; from anywhere. */
+void sci_peer_attend(struct sci_peer *peer)
 {
-	struct sci_device *sd = container_of(work, struct sci_device, ring_work);
-	bool more = false;
-	u32 node;
+	set_bit(peer->node, peer->sd->attention);
+	queue_work(peer->sd->wq, &peer->sd->peer_work);
+}
 
-	for_each_set_bit(node, sd->active, SCI_NODES)
-		more |= sci_peer_serve(sd->peers[node]);
-	if (more)
-		queue_work(sd->wq, &sd->ring_work);
+struct sci_peer *sci_peer_find(struct sci_device *sd, u32 node)
+{
+	/* Partner: sci_peer_get(). */
+	return node < SCI_NODES ? smp_load_acquire(&sd->peers[node]) : NULL;
+}
+
+/* Of the node with which we have that session; 0: it is over. */
+u32 sci_peer_incarnation(struct sci_device *sd, u32 node, u32 session)
+{
+	struct sci_peer *peer = sci_peer_find(sd, node);
+	u32 incarnation = 0;
+
+	if (!peer)
+		return 0;
+	spin_lock(&peer->tx.lock);
+	/* It is another one only after the session has ended. */
+	if (session && peer->tx.session == session)
+		incarnation = peer->incarnation;
+	spin_unlock(&peer->tx.lock);
+	return incarnation;
 }
 
 static struct sci_peer *sci_peer_get(struct sci_device *sd, u32 node)
@@ -180,7 +211,9 @@ static struct sci_peer *sci_peer_get(struct sci_device *sd, u32 node)
 	peer->node = node;
 	spin_lock_init(&peer->tx.lock);
 	init_waitqueue_head(&peer->tx.wait);
-	/* Partner: sci_message_send(). */
+	spin_lock_init(&peer->rx.lock);
+	INIT_WORK(&peer->rx.work, sci_message_work);
+	/* Partner: sci_peer_find(). */
 	smp_store_release(&sd->peers[node], peer);
 	return peer;
 }
@@ -215,7 +248,7 @@ static void sci_peer_event(struct sci_device *sd, u32 node)
 		sci_peer_up(peer, incarnation);
 	else if (peer->state == SCI_PEER_CONNECTING && peer->tx.ring)
 		/* What was rung while the right to ring came anew may be lost. */
-		sci_ring_doorbell(sd, node);
+		sci_ring_doorbell(peer);
 	if (peer->state != SCI_PEER_DOWN)
 		sci_peer_advance(peer);
 }
@@ -231,6 +264,12 @@ static void sci_peer_work(struct work_struct *work)
 		smp_mb__after_atomic();
 		if (node != sd->node)
 			sci_peer_event(sd, node);
+	}
+	for_each_set_bit(node, sd->attention, SCI_NODES) {
+		clear_bit(node, sd->attention);
+		/* Likewise the ring. */
+		smp_mb__after_atomic();
+		sci_peer_serve(sd->peers[node]);
 	}
 }
 
@@ -255,7 +294,7 @@ static void sci_peer_exit(void *data)
 	destroy_workqueue(sd->wq);
 	for (node = 0; node < SCI_NODES; node++) {
 		if (sd->peers[node])
-			free_page((unsigned long)sd->peers[node]->ring);
+			sci_ring_free(sd->peers[node]);
 		kfree(sd->peers[node]);
 	}
 }
@@ -268,7 +307,6 @@ int sci_peer_init(struct sci_device *sd)
 {
 	INIT_WORK(&sd->peer_work, sci_peer_work);
 	INIT_DELAYED_WORK(&sd->retry, sci_peer_retry_work);
-	INIT_WORK(&sd->ring_work, sci_peer_ring_work);
 	sd->wq = alloc_ordered_workqueue("%s", 0, sd->name);
 	if (!sd->wq)
 		return -ENOMEM;

@@ -80,7 +80,7 @@ int sci_reset(struct sci_device *sd)
 	    sci_read(sd, SCI_REG_ATT_ENTRIES) != SCI_ATT_ENTRIES ||
 	    window != sd->window_size || window < SCI_WINDOW_MIN || window > SCI_WINDOW_MAX ||
 	    window != (u64)sd->granule * SCI_ATT_ENTRIES || sd->granule % SCI_PAGE_SIZE ||
-	    sci_read(sd, SCI_REG_LINES) <= SCI_RING_LINE)
+	    !sci_read(sd, SCI_REG_LINES))
 		return dev_err_probe(&sd->pdev->dev, -ENODEV, "the adapter contradicts itself\n");
 	if (!sci_granule_fits(sd->page_shift, sd->granule))
 		return dev_err_probe(&sd->pdev->dev, -ENODEV,
@@ -95,7 +95,7 @@ static void sci_disable(void *data)
 	struct sci_device *sd = data;
 
 	sci_write(sd, SCI_REG_CONTROL, 0);
-	sci_inval_settle(sd);
+	sci_inval_settle_aloud(sd);
 	sci_write(sd, SCI_REG_INT_MASK, 0);
 }
 

@@ -10,88 +10,158 @@
  *  producer  W: slot, then producer (release).  O: producer (acquire), then slot.
  *  consumer  O: slot read, then consumer (release).  W: consumer (acquire), then
  *	      slot written.
+ *  bell      O, before it sleeps: bell, full barrier, producer.  W: producer, full
+ *	      barrier, bell.  So either the writer sees that it must ring, or the owner
+ *	      that there is a message.  An owner that looks at the ring leaves bell behind:
+ *	      nobody rings.
  *  wake      W: wake, full barrier, consumer.  O: consumer, full barrier, wake.
  *	      So either the owner sees that it must ring, or the writer that
  *	      there is room.
- *  session   A new connection empties both rings.  Before anything of the old
- *	      one becomes inconsistent, session is 0 (write barrier); who finds
- *	      an inconsistency reads session after it (read barrier) and
- *	      thus tells a new beginning from a violation.  The new session is
+ *  hello     A new session empties both rings.  Before anything of the old
+ *	      one becomes inconsistent, hello is 0 (write barrier); who finds
+ *	      an inconsistency reads hello after it (read barrier) and
+ *	      thus tells a new beginning from a violation.  The new hello is
  *	      written last (release) and read first (acquire).
- *  doorbell  After every store that the other side must notice.
- *  open	  O: ring published, then the line opened.  W: line seen open, then the
+ *  doorbell  After every other store that the other side must notice.
+ *  open	  O: ring provided, then the line opened.  W: line seen open, then the
  *	      ring mapped.
+ *
+ * The partner is another machine, which always runs beside this one: the barriers are
+ * those that do not depend on how many processors this machine has.
  */
+#include <linux/dma-mapping.h>
 #include <linux/mm.h>
 
 #include "sci.h"
 
-/* Whether the node has opened the line of its rings to us.  A change of that is an event. */
-bool sci_ring_allowed(struct sci_device *sd, u32 node)
+static bool sci_line_allowed(struct sci_device *sd, u32 node, u32 line)
 {
 	const struct sci_peer_slot *slot = sci_slot(sd, node);
 
-	return le32_to_cpu(READ_ONCE(slot->open[SCI_RING_LINE / 32])) & BIT(SCI_RING_LINE % 32);
-}
-
-static u32 sci_ring_line(u32 node)
-{
-	return SCI_PUT(SCI_LINE_NODE, node) | SCI_PUT(SCI_LINE_LINE, SCI_RING_LINE);
+	return le32_to_cpu(READ_ONCE(slot->open[line / 32])) & BIT(line % 32);
 }
 
 /*
- * Let the node ring our line, until its slot leaves UP.  If it has left it already, this is
- * an error that the adapter counts, and an event follows.
+ * Whether the node has opened a line to us, so that its ring is there.  A change of that is
+ * an event.
+ */
+bool sci_ring_allowed(struct sci_device *sd, u32 node)
+{
+	const struct sci_peer_slot *slot = sci_slot(sd, node);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(slot->open); i++)
+		if (READ_ONCE(slot->open[i]))
+			return true;
+	return false;
+}
+
+static u32 sci_ring_line(struct sci_device *sd, u32 node)
+{
+	return node % sd->lines;
+}
+
+static u32 sci_ring_right(struct sci_device *sd, u32 node)
+{
+	return SCI_PUT(SCI_LINE_NODE, node) | SCI_PUT(SCI_LINE_LINE, sci_ring_line(sd, node));
+}
+
+/*
+ * Let the node ring the line of its ring, until its slot leaves UP.  If it has left it already,
+ * this is an error that the adapter counts, and an event follows.
  */
 void sci_ring_allow(struct sci_device *sd, u32 node)
 {
-	sci_write(sd, SCI_REG_LINE_OPEN, sci_ring_line(node));
+	sci_write(sd, SCI_REG_LINE_OPEN, sci_ring_right(sd, node));
 }
 
 void sci_ring_forbid(struct sci_device *sd, u32 node)
 {
-	sci_write(sd, SCI_REG_LINE_CLOSE, sci_ring_line(node));
+	sci_write(sd, SCI_REG_LINE_CLOSE, sci_ring_right(sd, node));
 }
 
-/* To ring without the right is an error; the event that takes the right ends the connection. */
-void sci_ring_doorbell(struct sci_device *sd, u32 node)
+/* To ring without the right is an error; the event that takes the right ends the session. */
+void sci_ring_doorbell(struct sci_peer *peer)
 {
-	if (!sci_ring_allowed(sd, node))
+	struct sci_device *sd = peer->sd;
+	u32 line = READ_ONCE(peer->tx.line);
+
+	if (!sci_line_allowed(sd, peer->node, line))
 		return;
-	sci_write(sd, SCI_REG_DOORBELL, SCI_PUT(SCI_DOORBELL_NODE, node) |
-		  SCI_PUT(SCI_DOORBELL_LINE, SCI_RING_LINE));
+	sci_write(sd, SCI_REG_DOORBELL, SCI_PUT(SCI_DOORBELL_NODE, peer->node) |
+		  SCI_PUT(SCI_DOORBELL_LINE, line));
 }
 
-/* Provide the ring into which this peer writes.  Once published it stays. */
-int sci_ring_publish(struct sci_peer *peer)
+/*
+ * Let the peer find its ring, of this incarnation of ours, which is its key as well.  It
+ * looks for it when it sees the line open.
+ */
+void sci_ring_offer(struct sci_peer *peer)
 {
 	struct sci_inbound *in = &peer->sd->inbound;
-	struct sci_ring *ring;
 	u16 row;
-	int ret;
 
-	if (peer->ring)
-		return 0;
+	WRITE_ONCE(peer->rx.ring->owner, cpu_to_le32(peer->sd->incarnation));
+	mutex_lock(&in->lock);
+	row = sci_access_ring(in, peer->node);
+	mutex_unlock(&in->lock);
+	sci_inbound_set(in, peer->node, peer->rx.dma, peer->sd->incarnation, row);
+}
 
-	ring = (struct sci_ring *)get_zeroed_page(GFP_KERNEL);
-	if (!ring)
+/* The ring is one SCI page, at the beginning of a page that has nothing else. */
+static int sci_ring_alloc(struct sci_peer *peer)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct sci_ring *ring;
+	dma_addr_t dma;
+
+	if (!page)
 		return -ENOMEM;
+	dma = sci_dma_map(peer->sd, page);
+	if (dma == DMA_MAPPING_ERROR) {
+		__free_page(page);
+		return -ENOMEM;
+	}
+	ring = page_address(page);
 	ring->magic = cpu_to_le32(SCI_RING_MAGIC);
 	ring->version = cpu_to_le32(SCI_RING_VERSION);
-	ring->owner = cpu_to_le32(peer->sd->incarnation);
+	ring->line = cpu_to_le32(sci_ring_line(peer->sd, peer->node));
+	ring->unit = cpu_to_le32(peer->sd->unit);
+
+	peer->rx.dma = dma;
+	/* Under the lock for interrupts that find the peer active. */
+	spin_lock_irq(&peer->rx.lock);
+	peer->rx.ring = ring;
+	spin_unlock_irq(&peer->rx.lock);
+	return 0;
+}
+
+/* Provide the ring into which this peer writes.  Once there it stays. */
+int sci_ring_provide(struct sci_peer *peer)
+{
+	struct sci_inbound *in = &peer->sd->inbound;
+	int ret;
+
+	if (peer->rx.ring)
+		return 0;
 
 	mutex_lock(&in->lock);
 	ret = sci_inbound_leaves(in, peer->node, 1);
-	row = sci_access_ring(in, peer->node);
 	mutex_unlock(&in->lock);
-	if (ret) {
-		free_page((unsigned long)ring);
-		return ret;
-	}
+	if (!ret)
+		ret = sci_ring_alloc(peer);
+	if (!ret)
+		sci_ring_offer(peer);
+	return ret;
+}
 
-	peer->ring = ring;
-	sci_inbound_set(in, peer->node, virt_to_phys(ring), peer->sd->incarnation, row);
-	return 0;
+/* With the adapter disabled: the peer does not reach it any more. */
+void sci_ring_free(struct sci_peer *peer)
+{
+	if (!peer->rx.ring)
+		return;
+	sci_dma_unmap(peer->sd, peer->rx.dma);
+	free_page((unsigned long)peer->rx.ring);
 }
 
 /* -EPROTO: what is mapped is no ring for us. */
@@ -99,7 +169,8 @@ static int sci_ring_check(struct sci_peer *peer, const struct sci_ring *ring)
 {
 	if (le32_to_cpu(READ_ONCE(ring->magic)) != SCI_RING_MAGIC ||
 	    le32_to_cpu(READ_ONCE(ring->version)) != SCI_RING_VERSION ||
-	    le32_to_cpu(READ_ONCE(ring->owner)) != peer->incarnation)
+	    le32_to_cpu(READ_ONCE(ring->owner)) != peer->incarnation ||
+	    peer->tx.line >= SCI_LINES_MAX)
 		return -EPROTO;
 	return 0;
 }
@@ -126,8 +197,8 @@ int sci_ring_open(struct sci_peer *peer)
 		return ret;
 	spin_lock(&peer->tx.lock);
 	peer->tx.ring = ring;
+	peer->tx.line = le32_to_cpu(READ_ONCE(ring->line));
 	peer->tx.revokes = revokes;
-	peer->tx.incarnation = peer->incarnation;
 	spin_unlock(&peer->tx.lock);
 
 	ret = sci_ring_check(peer, ring);
@@ -144,7 +215,7 @@ bool sci_ring_intact_locked(struct sci_peer *peer)
 
 	lockdep_assert_held(&tx->lock);
 	/* The stores, then the count; partner: the adapter raises it before it unmaps. */
-	smp_mb();
+	virt_mb();
 	revokes = le32_to_cpu(READ_ONCE(sci_slot(sd, peer->node)->revokes));
 	if (revokes == tx->revokes)
 		return true;
@@ -167,48 +238,47 @@ bool sci_ring_intact(struct sci_peer *peer)
 }
 
 /* What the peer has written last; 0 if an earlier incarnation of it did, or if it is about to. */
-u64 sci_ring_session(struct sci_peer *peer)
+u64 sci_ring_heard(struct sci_peer *peer)
 {
+	struct sci_ring *ring = peer->rx.ring;
 	/* Partner: sci_ring_hello(). */
-	u64 session = le64_to_cpu(smp_load_acquire(&peer->ring->session));
+	u64 hello = le64_to_cpu(virt_load_acquire(&ring->hello));
 
-	return le32_to_cpu(READ_ONCE(peer->ring->writer)) == peer->incarnation ? session : 0;
-}
-
-/* What the peer writes while the connection stands. */
-u64 sci_ring_expected(struct sci_peer *peer)
-{
-	return SCI_PUT(SCI_SESSION_OWN, (u64)peer->peer_session) |
-	       SCI_PUT(SCI_SESSION_PEER, (u64)peer->session);
+	return le32_to_cpu(READ_ONCE(ring->writer)) == peer->incarnation ? hello : 0;
 }
 
 /* Begin anew with both rings empty, and say so. */
 void sci_ring_hello(struct sci_peer *peer)
 {
 	struct sci_tx *tx = &peer->tx;
+	struct sci_rx *rx = &peer->rx;
 
 	spin_lock(&tx->lock);
-	WRITE_ONCE(tx->ring->session, 0);
-	/* See "session" above. */
-	smp_wmb();
-	peer->consumer = 0;
-	WRITE_ONCE(peer->ring->consumer, 0);
+	WRITE_ONCE(tx->ring->hello, 0);
+	/* See "hello" above. */
+	virt_wmb();
+	spin_lock_irq(&rx->lock);
+	rx->consumer = 0;
+	WRITE_ONCE(rx->ring->consumer, 0);
+	/* The first message rings. */
+	WRITE_ONCE(rx->ring->bell, 0);
+	spin_unlock_irq(&rx->lock);
 	tx->producer = 0;
 	WRITE_ONCE(tx->ring->producer, 0);
 	WRITE_ONCE(tx->ring->wake, cpu_to_le32(U32_MAX));
 	WRITE_ONCE(tx->ring->writer, cpu_to_le32(peer->sd->incarnation));
-	/* Partner: sci_ring_session(). */
-	smp_store_release(&tx->ring->session,
-			  cpu_to_le64(SCI_PUT(SCI_SESSION_OWN, (u64)peer->session) |
-				      SCI_PUT(SCI_SESSION_PEER, (u64)peer->peer_session)));
+	/* Partner: sci_ring_heard(). */
+	virt_store_release(&tx->ring->hello,
+			   cpu_to_le64(SCI_PUT(SCI_HELLO_OWN, (u64)peer->hello) |
+				       SCI_PUT(SCI_HELLO_PEER, (u64)peer->peer_hello)));
 	spin_unlock(&tx->lock);
-	sci_ring_doorbell(peer->sd, peer->node);
+	sci_ring_doorbell(peer);
 }
 
-void sci_ring_up(struct sci_peer *peer)
+void sci_ring_up(struct sci_peer *peer, u32 session)
 {
 	spin_lock(&peer->tx.lock);
-	peer->tx.up = true;
+	peer->tx.session = session;
 	spin_unlock(&peer->tx.lock);
 }
 
@@ -216,20 +286,20 @@ void sci_ring_up(struct sci_peer *peer)
 void sci_ring_down(struct sci_peer *peer)
 {
 	spin_lock(&peer->tx.lock);
-	peer->tx.up = false;
+	peer->tx.session = 0;
 	spin_unlock(&peer->tx.lock);
 	wake_up_all(&peer->tx.wait);
 }
 
-/* Tell the peer that this connection is over, while both adapters stay up. */
+/* Tell the peer that this session is over, while both adapters stay up. */
 void sci_ring_bye(struct sci_peer *peer)
 {
 	spin_lock(&peer->tx.lock);
 	if (peer->tx.ring)
-		WRITE_ONCE(peer->tx.ring->session,
-			   cpu_to_le64(SCI_PUT(SCI_SESSION_OWN, (u64)SCI_SESSION_BYE)));
+		WRITE_ONCE(peer->tx.ring->hello,
+			   cpu_to_le64(SCI_PUT(SCI_HELLO_OWN, (u64)SCI_HELLO_BYE)));
 	spin_unlock(&peer->tx.lock);
-	sci_ring_doorbell(peer->sd, peer->node);
+	sci_ring_doorbell(peer);
 }
 
 /* Unmap the peer's ring; after sci_ring_down(). */
@@ -258,7 +328,7 @@ bool sci_ring_sane(struct sci_peer *peer)
 	spin_unlock(&tx->lock);
 	if (used <= SCI_RING_SLOTS)
 		return true;
-	/* See "session" above. */
-	smp_rmb();
-	return sci_ring_session(peer) != sci_ring_expected(peer) || !sci_ring_intact(peer);
+	/* See "hello" above. */
+	virt_rmb();
+	return sci_ring_heard(peer) != peer->expected || !sci_ring_intact(peer);
 }

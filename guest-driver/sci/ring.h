@@ -20,7 +20,7 @@
 #include "../rsm/controller.h"
 
 #define SCI_RING_MAGIC		0x676e7253
-#define SCI_RING_VERSION	1
+#define SCI_RING_VERSION	2
 #define SCI_RING_SLOTS		32
 
 struct sci_ring_slot {
@@ -34,11 +34,14 @@ struct sci_ring {
 	__le32 magic;
 	__le32 version;
 	__le32 owner;		/* incarnation of the owner */
-	u8 reserved0[52];
+	__le32 line;		/* doorbell line of the owner that is rung for this ring */
+	__le32 unit;		/* number in the name of the owner's adapter */
+	u8 reserved0[44];
 
 	/* Written by the owner. */
 	__le32 consumer;	/* index of the next message it takes */
-	u8 reserved1[60];
+	__le32 bell;		/* ring my doorbell when producer leaves this value */
+	u8 reserved1[56];
 
 	/* Written by the writer. */
 	__le32 producer;	/* index of the next message it puts */
@@ -46,7 +49,7 @@ struct sci_ring {
 	u8 reserved2[56];
 
 	/* Written by the writer. */
-	__le64 session;		/* see SCI_SESSION_*; 0 = none, or being changed */
+	__le64 hello;		/* see SCI_HELLO_*; 0 = none, or being changed */
 	__le32 writer;		/* incarnation of the writer */
 	u8 reserved3[52];
 
@@ -54,18 +57,18 @@ struct sci_ring {
 };
 
 /*
- * A connection is a pair of sessions, one chosen by each side.  A side writes
- * its own and the one that it last saw of the peer; the connection stands when
+ * A session is a pair of numbers, one chosen by each side.  A side writes
+ * its own and the one that it last saw of the peer; the session stands when
  * both have seen the other's.
  */
-#define SCI_SESSION_OWN		0x00000000ffffffffull
-#define SCI_SESSION_PEER	0xffffffff00000000ull
-#define SCI_SESSION_BYE		0xffffffffu	/* as OWN: I do not talk to you any more */
+#define SCI_HELLO_OWN		0x00000000ffffffffull
+#define SCI_HELLO_PEER		0xffffffff00000000ull
+#define SCI_HELLO_BYE		0xffffffffu	/* as OWN: I do not talk to you any more */
 
 static_assert(sizeof(struct sci_ring_slot) == 96);
 static_assert(offsetof(struct sci_ring, consumer) == 64);
 static_assert(offsetof(struct sci_ring, producer) == 128);
-static_assert(offsetof(struct sci_ring, session) == 192);
+static_assert(offsetof(struct sci_ring, hello) == 192);
 static_assert(offsetof(struct sci_ring, slot) == 256);
 static_assert(sizeof(struct sci_ring) <= 4096);
 

@@ -11,9 +11,10 @@
  *   inbound.lock     (mutex)  SCI offsets, leaves, access rows, keys
  *   att.lock         (mutex)  granules, ATT entries, their commits
  *   tx.lock          (spinlock)  the sending side of one ring
+ *     rx.lock        (spinlock, interrupts off)  the receiving side of one ring
  *
- * The state of peers, other than their tx, belongs to the ordered workqueue:
- * only its work items change it, and they call all events of the agent.
+ * The state of peers, other than their tx and rx, belongs to the ordered workqueue:
+ * only its work items change it, and they tell the agent who is up and who is down.
  */
 #ifndef SCI_H
 #define SCI_H
@@ -44,7 +45,8 @@
 #define SCI_RING_PAGES		SCI_NODES
 static_assert(SCI_RING_PAGES % SCI_LEAF_ENTRIES == 0);
 
-#define SCI_RING_LINE		0	/* doorbell line */
+/* Doorbell lines of the rings, the first ones; as many as the adapter and the machine have. */
+#define SCI_RING_LINES		16
 #define SCI_ACCESS_ROWS		4096
 #define SCI_ACCESS_RINGS	SCI_NODES	/* the first rows */
 #define SCI_ERROR_KINDS		8
@@ -116,15 +118,30 @@ struct sci_inval {
 	u64 completed;
 };
 
-/* The sending side of the ring into which we write at a peer. */
+/* The ring into which we write at a peer. */
 struct sci_tx {
 	spinlock_t lock;	/* guards all below, and the order of messages */
 	struct sci_ring *ring;	/* in the window; NULL = not mapped */
-	bool up;		/* the connection stands: messages may be put */
-	u32 incarnation;	/* of the peer, while mapped */
+	u32 line;		/* of the peer, for this ring */
+	u32 session;		/* that the agent was told; 0 = no messages may be put */
 	u32 producer;
 	u32 revokes;		/* of the peer's slot, when the mapping was last known good */
-	wait_queue_head_t wait;	/* senders: room in the ring, or up has changed */
+	u64 rung;		/* doorbells, ever */
+	u64 unrung;		/* messages, ever, for which the peer was awake */
+	wait_queue_head_t wait;	/* senders: room in the ring, or session has changed */
+};
+
+/* The ring into which a peer writes. */
+struct sci_rx {
+	spinlock_t lock;	/* in interrupts; guards all below, and the order of messages */
+	struct sci_ring *ring;	/* once provided, constant until teardown */
+	dma_addr_t dma;		/* of the ring, likewise */
+	bool up;		/* messages go to the agent */
+	bool deferred;		/* only the work may take the next one */
+	const char *violation;	/* what the peer did; its work ends the session */
+	u32 consumer;
+	unsigned int lookers;	/* threads that look at the ring: no doorbell is needed */
+	struct work_struct work;	/* messages that cannot be handled in an interrupt */
 };
 
 enum sci_peer_state {
@@ -140,11 +157,17 @@ struct sci_peer {
 	u32 incarnation;
 	u32 changes;		/* of the slot, when it was last looked at */
 	u32 broken;		/* incarnation that broke the protocol; 0 = none */
-	u32 session;		/* ours; while not DOWN, not 0 */
-	u32 peer_session;	/* theirs, 0 = not seen */
-	struct sci_ring *ring;	/* the ring into which the peer writes */
-	u32 consumer;
+	u32 hello;		/* our number; while not DOWN, not 0 */
+	u32 peer_hello;		/* theirs, 0 = not seen */
+	u64 expected;		/* what the peer writes while the session stands; rx.lock */
 	struct sci_tx tx;
+	struct sci_rx rx;
+};
+
+/* A doorbell line, for the rings of all nodes whose number gives it as remainder. */
+struct sci_line {
+	struct sci_device *sd;
+	u32 number;
 };
 
 struct sci_device {
@@ -171,11 +194,14 @@ struct sci_device {
 
 	struct rsmka_controller *controller;
 	struct workqueue_struct *wq;	/* ordered */
-	struct work_struct peer_work;	/* slots have changed: events */
-	struct work_struct ring_work;	/* a doorbell: rings */
+	struct work_struct peer_work;	/* slots have changed, or rings need to be looked at */
 	struct delayed_work retry;	/* queues peer_work */
 	DECLARE_BITMAP(events, SCI_NODES);	/* atomic: slots that have changed */
-	DECLARE_BITMAP(active, SCI_NODES);	/* peers that are not DOWN */
+	DECLARE_BITMAP(attention, SCI_NODES);	/* atomic: rings that say more than a message */
+	DECLARE_BITMAP(active, SCI_NODES);	/* atomic: peers that are not DOWN */
+	u32 last_session;	/* sessions are numbered, whosever they are */
+	u32 lines;
+	struct sci_line line[SCI_RING_LINES];
 	struct sci_peer *peers[SCI_NODES];	/* once set, constant until teardown */
 	/* Between start and stop, which write it: otherwise no peer comes up. */
 	bool running;
@@ -220,7 +246,7 @@ void sci_att_clear(struct sci_device *sd, u32 first, u32 count);
 u32 sci_att_state(struct sci_device *sd, u32 entry);
 int sci_att_alloc(struct sci_att *att, u32 count);
 void sci_att_free(struct sci_att *att, u32 first, u32 count);
-int sci_import_map(void *adapter, u32 node, u32 incarnation, const struct rsmka_address *address,
+int sci_import_map(void *adapter, u32 node, u32 session, const struct rsmka_address *address,
 		   unsigned long nr_pages, bool write, phys_addr_t *phys, void **handle);
 void sci_import_unmap(void *adapter, void *handle);
 bool sci_import_mapped(void *adapter, void *handle);
@@ -239,7 +265,7 @@ int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned lon
 void sci_inbound_set(struct sci_inbound *in, unsigned long page, dma_addr_t dma, u32 key,
 		     u16 row);
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       const struct rsmka_access *access, bool wait,
+		       struct page *last, const struct rsmka_access *access, bool wait,
 		       struct rsmka_address *address, void **handle);
 int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access,
 			 bool wait);
@@ -248,8 +274,10 @@ void sci_export_unpublish(void *adapter, void *handle);
 
 /* inval.c */
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
+int sci_inval_nothing(struct sci_device *sd);
 void sci_inval_settle(struct sci_device *sd);
 bool sci_inval_settle_timeout(struct sci_device *sd, long patience);
+void sci_inval_settle_aloud(struct sci_device *sd);
 bool sci_inval_claim(struct sci_device *sd, long patience);
 void sci_inval_release(struct sci_device *sd);
 void sci_inval_poll(struct sci_device *sd);
@@ -259,30 +287,40 @@ void sci_inval_interrupt(struct sci_device *sd);
 bool sci_ring_allowed(struct sci_device *sd, u32 node);
 void sci_ring_allow(struct sci_device *sd, u32 node);
 void sci_ring_forbid(struct sci_device *sd, u32 node);
-void sci_ring_doorbell(struct sci_device *sd, u32 node);
-int sci_ring_publish(struct sci_peer *peer);
+void sci_ring_doorbell(struct sci_peer *peer);
+int sci_ring_provide(struct sci_peer *peer);
+void sci_ring_offer(struct sci_peer *peer);
+void sci_ring_free(struct sci_peer *peer);
 int sci_ring_open(struct sci_peer *peer);
 bool sci_ring_intact(struct sci_peer *peer);
 bool sci_ring_intact_locked(struct sci_peer *peer);
 void sci_ring_hello(struct sci_peer *peer);
 void sci_ring_bye(struct sci_peer *peer);
-void sci_ring_up(struct sci_peer *peer);
+void sci_ring_up(struct sci_peer *peer, u32 session);
 void sci_ring_down(struct sci_peer *peer);
 void sci_ring_close(struct sci_peer *peer);
-u64 sci_ring_session(struct sci_peer *peer);
-u64 sci_ring_expected(struct sci_peer *peer);
+u64 sci_ring_heard(struct sci_peer *peer);
 bool sci_ring_sane(struct sci_peer *peer);
 
 /* message.c */
-int sci_message_drain(struct sci_peer *peer);
-int sci_message_send(void *adapter, u32 node, u32 incarnation, const void *data, size_t length,
-		     bool interruptible);
+void sci_message_start(struct sci_peer *peer);
+void sci_message_stop(struct sci_peer *peer);
+void sci_message_bell(struct sci_peer *peer);
+void sci_message_work(struct work_struct *work);
+bool sci_message_look(void *adapter, u32 node);
+void sci_message_look_begin(void *adapter, u32 node);
+void sci_message_look_end(void *adapter, u32 node);
+int sci_message_send(void *adapter, u32 node, u32 session, const void *data, size_t length,
+		     enum rsmka_patience patience);
 
 /* peer.c */
 int sci_peer_init(struct sci_device *sd);
 void sci_peer_start(struct sci_device *sd);
 void sci_peer_quiesce(struct sci_device *sd);
 void sci_peer_stop(struct sci_device *sd);
+void sci_peer_attend(struct sci_peer *peer);
+struct sci_peer *sci_peer_find(struct sci_device *sd, u32 node);
+u32 sci_peer_incarnation(struct sci_device *sd, u32 node, u32 session);
 
 /* irq.c */
 int sci_irq_init(struct sci_device *sd);

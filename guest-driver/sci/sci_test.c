@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of the allocators: granules, SCI offsets and leaves, access rows;
- * imports and exports, also with pages of other sizes.  No adapter is needed.
+ * imports, exports and rings, also with pages of other sizes.  No adapter is needed.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -15,6 +15,8 @@
 
 #define TEST_PAGES	(4 * SCI_LEAF_ENTRIES)
 #define TEST_NODE	7
+#define TEST_INCARNATION	99
+#define TEST_SESSION	0x5e55
 #define TEST_GRANULE	(16 * SCI_PAGE_SIZE)
 
 static int sci_test_init(struct kunit *test)
@@ -118,6 +120,25 @@ static void sci_test_adapter(struct kunit *test)
 	sd->granule = TEST_GRANULE;
 }
 
+/* A peer, as after its hello; both rings are memory of the test. */
+static struct sci_peer *sci_test_peer(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer = kunit_kzalloc(test, sizeof(*peer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	peer->sd = sd;
+	peer->node = TEST_NODE;
+	peer->incarnation = TEST_INCARNATION;
+	spin_lock_init(&peer->tx.lock);
+	spin_lock_init(&peer->rx.lock);
+	init_waitqueue_head(&peer->tx.wait);
+	INIT_WORK(&peer->rx.work, sci_message_work);
+	peer->tx.session = TEST_SESSION;
+	sd->peers[TEST_NODE] = peer;
+	return peer;
+}
+
 static void sci_test_att_state(struct sci_device *sd, u32 entry, u32 state)
 {
 	sd->att.entry[entry].status = cpu_to_le32(SCI_PUT(SCI_ATT_STATE, state));
@@ -133,12 +154,13 @@ static void import_fills_its_entries_and_commits_them(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	sd->window_phys = 0x100000000;
 	at = &sd->att.entry[first];
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
 	sci_test_att_state(sd, first + 1, SCI_ATT_ST_MAPPED);
-	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 20, false, &phys,
-					     &import), 0);
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 20, false,
+					     &phys, &import), 0);
 	KUNIT_EXPECT_EQ(test, phys, sd->window_phys + (u64)first * TEST_GRANULE);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(at[0].address),
 			SCI_PUT(SCI_ATT_NODE, (u64)TEST_NODE) | 0x123000 | SCI_ATT_VALID |
@@ -166,9 +188,10 @@ static void import_that_the_adapter_denies_leaves_nothing(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
 	sci_test_att_state(sd, first + 1, SCI_ATT_ST_DENIED);
-	KUNIT_EXPECT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 20, true, &phys,
+	KUNIT_EXPECT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 20, true, &phys,
 					     &import), -EACCES);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sd->att.entry[first].address), 0);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_ATT_COMMIT), first << 16 | 2);
@@ -185,9 +208,10 @@ static void import_is_lost_when_its_own_entry_says_so(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
-	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 1, true, &phys,
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 1, true, &phys,
 					     &import), 0);
 	KUNIT_EXPECT_TRUE(test, sci_import_mapped(sd, import));
 	/* Another import of the node was hit. */
@@ -200,21 +224,157 @@ static void import_is_lost_when_its_own_entry_says_so(struct kunit *test)
 	sci_import_unmap(sd, import);
 }
 
+static void sci_test_rings(struct kunit *test, struct sci_peer *peer)
+{
+	peer->tx.ring = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	peer->rx.ring = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, peer->tx.ring);
+	KUNIT_ASSERT_NOT_NULL(test, peer->rx.ring);
+	peer->hello = 5;
+	peer->peer_hello = 6;
+	peer->rx.ring->writer = cpu_to_le32(TEST_INCARNATION);
+	peer->rx.ring->hello = cpu_to_le64(SCI_PUT(SCI_HELLO_OWN, 6ull) |
+					   SCI_PUT(SCI_HELLO_PEER, 5ull));
+	sci_message_start(peer);
+}
+
+static void sci_test_no_work(struct work_struct *work)
+{
+}
+
 static void a_line_is_rung_only_if_it_is_open(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
 	struct sci_peer_slot *slot;
-	u32 ring = SCI_PUT(SCI_DOORBELL_NODE, TEST_NODE) |
-		   SCI_PUT(SCI_DOORBELL_LINE, SCI_RING_LINE);
+	struct sci_peer *peer;
+	u32 line = 3;
+	u32 ring = SCI_PUT(SCI_DOORBELL_NODE, TEST_NODE) | SCI_PUT(SCI_DOORBELL_LINE, line);
 
 	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	peer->tx.line = line;
 	slot = (struct sci_peer_slot *)sci_slot(sd, TEST_NODE);
-	slot->open[0] = cpu_to_le32(~BIT(SCI_RING_LINE));
-	sci_ring_doorbell(sd, TEST_NODE);
+	KUNIT_EXPECT_FALSE(test, sci_ring_allowed(sd, TEST_NODE));
+	slot->open[0] = cpu_to_le32(~BIT(line));
+	sci_ring_doorbell(peer);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), 0);
-	slot->open[0] = cpu_to_le32(BIT(SCI_RING_LINE));
-	sci_ring_doorbell(sd, TEST_NODE);
+	slot->open[0] = cpu_to_le32(BIT(line));
+	sci_ring_doorbell(peer);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), ring);
+	KUNIT_EXPECT_TRUE(test, sci_ring_allowed(sd, TEST_NODE));
+}
+
+static int sci_test_send(struct sci_device *sd)
+{
+	u64 message = 0x1234567890abcdef;
+
+	return sci_message_send(sd, TEST_NODE, TEST_SESSION, &message, sizeof(message),
+				RSMKA_NO_WAIT);
+}
+
+static void a_sleeping_peer_is_rung_once(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+	int i;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	/* It sleeps as long as it has taken nothing. */
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.rung, 1);
+	KUNIT_EXPECT_EQ(test, peer->tx.unrung, 2);
+	/* It has taken them and sleeps again. */
+	peer->tx.ring->consumer = cpu_to_le32(3);
+	peer->tx.ring->bell = cpu_to_le32(3);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.rung, 2);
+	/* It looks. */
+	peer->tx.ring->bell = cpu_to_le32(3 - 1);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.rung, 2);
+}
+
+static void a_full_ring_says_where_it_waits(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+	int i;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	for (i = 0; i < SCI_RING_SLOTS; i++)
+		KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(peer->tx.ring->wake), 0);
+	peer->tx.ring->consumer = cpu_to_le32(1);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(peer->tx.ring->wake), 1);
+}
+
+static void messages_of_another_session_are_not_put(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	sci_ring_up(peer, TEST_SESSION + 1);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -ESTALE);
+	sci_ring_down(peer);
+	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EHOSTUNREACH);
+	KUNIT_EXPECT_EQ(test, peer->tx.producer, 0);
+	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, TEST_SESSION), 0);
+	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, 0), 0);
+}
+
+static void what_is_not_of_the_session_is_left(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+
+	sci_test_adapter(test);
+	sd->wq = alloc_ordered_workqueue("%s", 0, "sci-test");
+	KUNIT_ASSERT_NOT_NULL(test, sd->wq);
+	INIT_WORK(&sd->peer_work, sci_test_no_work);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	peer->rx.ring->hello = cpu_to_le64(SCI_PUT(SCI_HELLO_OWN, 6ull) |
+					   SCI_PUT(SCI_HELLO_PEER, 4ull));
+	peer->rx.ring->producer = cpu_to_le32(1);
+	sci_message_bell(peer);
+	KUNIT_EXPECT_EQ(test, peer->rx.consumer, 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(TEST_NODE, sd->attention));
+	KUNIT_EXPECT_NULL(test, peer->rx.violation);
+	sci_message_stop(peer);
+	destroy_workqueue(sd->wq);
+}
+
+static void who_looks_is_not_rung(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer *peer;
+	struct sci_ring *ring;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	ring = peer->rx.ring;
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), 0);
+	sci_message_look_begin(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), U32_MAX);
+	sci_message_look_begin(sd, TEST_NODE);
+	sci_message_look_end(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), U32_MAX);
+	KUNIT_EXPECT_FALSE(test, sci_message_look(sd, TEST_NODE));
+	sci_message_look_end(sd, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->bell), 0);
+	sci_message_stop(peer);
 }
 
 static void exports_leave_the_ring_pages_alone(struct kunit *test)
@@ -384,38 +544,70 @@ static void exports_begin_at_a_page(struct kunit *test)
 	mutex_unlock(&in->lock);
 }
 
-/* Whose first page is that of this machine, and belongs to the test. */
+/* A page of that size; its first part is one of this machine's, and belongs to the test. */
+static struct page *sci_test_large_page(struct kunit *test)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, TEST_SHIFT - PAGE_SHIFT);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	return page;
+}
+
+static struct sci_inbound_entry *sci_test_entry(struct sci_inbound *in, unsigned long page)
+{
+	return &in->leaf[page / SCI_LEAF_ENTRIES][page % SCI_LEAF_ENTRIES];
+}
+
+/* Whether the entries from SCI page @first on are those of the parts of @page. */
+static void sci_test_parts(struct kunit *test, unsigned long first, struct page *page)
+{
+	struct sci_device *sd = test->priv;
+	unsigned long i;
+	u64 word;
+
+	for (i = 0; i < TEST_PER_PAGE; i++) {
+		word = le64_to_cpu(sci_test_entry(&sd->inbound, first + i)->page);
+		KUNIT_EXPECT_EQ(test, word & SCI_INBOUND_ADDRESS,
+				page_to_phys(page) + i * SCI_PAGE_SIZE);
+	}
+}
+
 static void export_of_large_pages_has_an_entry_for_each_part(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
 	struct sci_inbound *in = &sd->inbound;
-	unsigned long address = __get_free_pages(GFP_KERNEL, TEST_SHIFT - PAGE_SHIFT);
-	struct page *pages[1] = { virt_to_page((void *)address) };
+	struct page *pages[1] = { sci_test_large_page(test) };
+	struct page *other[1] = { sci_test_large_page(test) };
+	struct page *last = sci_test_large_page(test);
 	struct rsmka_access access = {};
-	struct sci_inbound_entry *entry;
 	struct rsmka_address where;
-	unsigned long i, first;
+	unsigned long first;
 	void *export;
-	u64 word;
 
-	KUNIT_ASSERT_NE(test, address, 0);
 	sci_test_adapter(test);
 	sd->page_shift = TEST_SHIFT;
 	in->next_key = 5;
-	KUNIT_ASSERT_EQ(test, sci_export_publish(sd, pages, 1, &access, false, &where, &export), 0);
+	KUNIT_ASSERT_EQ(test, sci_export_publish(sd, pages, 1, last, &access, false, &where,
+						 &export), 0);
 	KUNIT_EXPECT_EQ(test, where.offset % (1ul << TEST_SHIFT), 0);
-	KUNIT_EXPECT_EQ(test, in->used, TEST_PER_PAGE);
+	KUNIT_EXPECT_EQ(test, in->used, 2 * TEST_PER_PAGE);
 	first = where.offset / SCI_PAGE_SIZE;
-	for (i = 0; i < TEST_PER_PAGE; i++) {
-		entry = &in->leaf[first / SCI_LEAF_ENTRIES][(first + i) % SCI_LEAF_ENTRIES];
-		word = le64_to_cpu(entry->page);
-		KUNIT_EXPECT_EQ(test, word & SCI_INBOUND_ADDRESS,
-				page_to_phys(pages[0]) + i * SCI_PAGE_SIZE);
-	}
+	sci_test_parts(test, first, pages[0]);
+	sci_test_parts(test, first + TEST_PER_PAGE, last);
+
+	/* The last page stays. */
+	sci_export_rebind(sd, export, other);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_INVAL_COUNT_LO), TEST_PER_PAGE);
+	sci_test_parts(test, first, other[0]);
+	sci_test_parts(test, first + TEST_PER_PAGE, last);
+
 	sci_export_unpublish(sd, export);
 	KUNIT_EXPECT_EQ(test, in->used, 0);
-	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_INVAL_COUNT_LO), TEST_PER_PAGE);
-	free_pages(address, TEST_SHIFT - PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_INVAL_COUNT_LO), 2 * TEST_PER_PAGE);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(sci_test_entry(in, first + TEST_PER_PAGE)->page), 0);
+	__free_pages(last, TEST_SHIFT - PAGE_SHIFT);
+	__free_pages(other[0], TEST_SHIFT - PAGE_SHIFT);
+	__free_pages(pages[0], TEST_SHIFT - PAGE_SHIFT);
 }
 
 static void import_of_large_pages_fills_granules(struct kunit *test)
@@ -427,12 +619,13 @@ static void import_of_large_pages_fills_granules(struct kunit *test)
 	void *import;
 
 	sci_test_adapter(test);
+	sci_test_peer(test);
 	sd->page_shift = TEST_SHIFT;
 	sd->granule = 2 << TEST_SHIFT;
 	sci_test_att_state(sd, first, SCI_ATT_ST_MAPPED);
 	sci_test_att_state(sd, first + 1, SCI_ATT_ST_MAPPED);
-	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, 99, &address, 3, false, &phys,
-					     &import), 0);
+	KUNIT_ASSERT_EQ(test, sci_import_map(sd, TEST_NODE, TEST_SESSION, &address, 3, false,
+					     &phys, &import), 0);
 	KUNIT_EXPECT_EQ(test, phys % (1ul << TEST_SHIFT), 0);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(sd->att.entry[first].pages), 2 * TEST_PER_PAGE);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(sd->att.entry[first + 1].pages), TEST_PER_PAGE);
@@ -454,19 +647,69 @@ static void memory_has_its_own_address_on_the_bus(struct kunit *test)
 	__free_page(page);
 }
 
+static const struct bus_dma_region sci_test_elsewhere[] = {
+	{ .cpu_start = 0, .dma_start = 1ull << 40, .size = 1ull << 40 },
+	{ }
+};
+
 static void memory_with_another_address_on_the_bus_is_refused(struct kunit *test)
 {
-	static const struct bus_dma_region elsewhere[] = {
-		{ .cpu_start = 0, .dma_start = 1ull << 40, .size = 1ull << 40 },
-		{ }
-	};
 	struct sci_device *sd = test->priv;
 	struct page *page = alloc_page(GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
-	sd->pdev->dev.dma_range_map = elsewhere;
+	sd->pdev->dev.dma_range_map = sci_test_elsewhere;
 	KUNIT_EXPECT_EQ(test, sci_dma_map(sd, page), DMA_MAPPING_ERROR);
 	__free_page(page);
+}
+
+static void a_ring_stays_and_gets_a_new_key(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound_entry *entry;
+	struct sci_peer *peer;
+	struct sci_ring *ring;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sd->lines = 4;
+	sd->incarnation = 17;
+	KUNIT_ASSERT_EQ(test, sci_ring_provide(peer), 0);
+	ring = peer->rx.ring;
+	entry = sci_test_entry(&sd->inbound, TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(entry->page) & SCI_INBOUND_ADDRESS, virt_to_phys(ring));
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(entry->key), 17);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(entry->access), TEST_NODE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->owner), 17);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->line), TEST_NODE % 4);
+
+	/* As after a suspend. */
+	sd->incarnation = 18;
+	sci_ring_offer(peer);
+	KUNIT_EXPECT_PTR_EQ(test, peer->rx.ring, ring);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(entry->page) & SCI_INBOUND_ADDRESS, virt_to_phys(ring));
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(entry->key), 18);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(ring->owner), 18);
+	sci_ring_free(peer);
+}
+
+static void a_ring_with_another_address_on_the_bus_is_not_provided(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_inbound *in = &sd->inbound;
+	struct sci_peer *peer;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sd->lines = 4;
+	mutex_lock(&in->lock);
+	KUNIT_EXPECT_EQ(test, sci_inbound_leaves(in, TEST_NODE, 1), 0);
+	mutex_unlock(&in->lock);
+	sd->pdev->dev.dma_range_map = sci_test_elsewhere;
+	KUNIT_EXPECT_EQ(test, sci_ring_provide(peer), -ENOMEM);
+	sd->pdev->dev.dma_range_map = NULL;
+	KUNIT_EXPECT_NULL(test, peer->rx.ring);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(sci_test_entry(in, TEST_NODE)->page), 0);
 }
 
 static struct kunit_case sci_test_cases[] = {
@@ -477,6 +720,11 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(import_that_the_adapter_denies_leaves_nothing),
 	KUNIT_CASE(import_is_lost_when_its_own_entry_says_so),
 	KUNIT_CASE(a_line_is_rung_only_if_it_is_open),
+	KUNIT_CASE(a_sleeping_peer_is_rung_once),
+	KUNIT_CASE(a_full_ring_says_where_it_waits),
+	KUNIT_CASE(messages_of_another_session_are_not_put),
+	KUNIT_CASE(what_is_not_of_the_session_is_left),
+	KUNIT_CASE(who_looks_is_not_rung),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),
 	KUNIT_CASE(leaves_cover_the_run_and_stay),
 	KUNIT_CASE(equal_access_rows_are_shared),
@@ -490,6 +738,8 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(import_of_large_pages_fills_granules),
 	KUNIT_CASE(memory_has_its_own_address_on_the_bus),
 	KUNIT_CASE(memory_with_another_address_on_the_bus_is_refused),
+	KUNIT_CASE(a_ring_stays_and_gets_a_new_key),
+	KUNIT_CASE(a_ring_with_another_address_on_the_bus_is_not_provided),
 	{ }
 };
 

@@ -10,7 +10,6 @@
  * Programs are frozen, but work of the kernel may still want to take pages back.
  * From suspend to resume the invalidation registers are claimed: it waits.
  */
-#include <linux/mm.h>
 #include <linux/pm.h>
 
 #include "sci.h"
@@ -18,24 +17,20 @@
 /* A peer that lives lets go within; one that does not must not keep a machine awake. */
 #define SCI_SUSPEND_PATIENCE	(5 * HZ)
 
-/* Rings stay where they are, and have another key and owner. */
+/*
+ * Rings stay where they are, and have another key and owner.  What a peer that was up
+ * all the time has last written there is a hello to an earlier number of ours.
+ */
 static void sci_rings_renew(struct sci_device *sd)
 {
-	struct sci_inbound *in = &sd->inbound;
 	struct sci_peer *peer;
 	u32 node;
-	u16 row;
 
 	for (node = 0; node < SCI_NODES; node++) {
 		peer = sd->peers[node];
-		if (!peer || !peer->ring)
-			continue;
-		WRITE_ONCE(peer->ring->owner, cpu_to_le32(sd->incarnation));
-		mutex_lock(&in->lock);
-		row = sci_access_ring(in, node);
-		mutex_unlock(&in->lock);
 		/* No peer looks for the ring before sci_peer_start() opens its line. */
-		sci_inbound_set(in, node, virt_to_phys(peer->ring), sd->incarnation, row);
+		if (peer && peer->rx.ring)
+			sci_ring_offer(peer);
 	}
 }
 

@@ -6,162 +6,212 @@
  * which the adapter changes before any access can go astray.
  *
  * Copyright (C) 2026 The sci-rsm authors
+ *
+ * An rsmapi_barrier_t is the program's, which may copy it.  So it does not
+ * point to what belongs to it here, but names it: the name of a barrier that was
+ * destroyed, or whose import was disconnected, is never used again (in a program of
+ * 32 bits not by any of the next 65535 barriers).
  */
 #include <stdlib.h>
 
 #include "library.h"
+#include "span.h"
+
+#define CHUNK_BARRIERS	64
+/* What is left of a pointer's bits tells barriers of the same index apart. */
+#define CHUNKS		(sizeof(uintptr_t) < sizeof(uint64_t) ? 1024 : 16384)
+#define BARRIERS_MAX	((uintptr_t)CHUNK_BARRIERS * CHUNKS)
+
+struct rsm_barrier {
+	uintptr_t name;		/* atomic; modulo BARRIERS_MAX its index, see free_name() if free */
+	uintptr_t index;
+	rsm_memseg_import_handle_t import;
+	struct rsm_barrier *next;	/* of the import, or free */
+	struct rsm_barrier_span span;	/* of the thread that uses the barrier */
+};
+
+/* Guards the lists; the chunks stay, so that a name can be looked up without it. */
+static pthread_mutex_t *const lock = &rsm_locks[RSM_LOCK_BARRIERS];
+static uintptr_t chunks[CHUNKS];	/* atomic; each its distance from the first */
+static struct rsm_barrier first_chunk[CHUNK_BARRIERS] = { { .name = 1 } };	/* never used */
+static struct rsm_barrier *unused;
+static uintptr_t used_chunks = 1, names;
 
 /*
- * Complete all stores and loads before, of whatever memory type, before any
- * that follows.  The partner is the adapter, which raises the counts of the
- * path state, and the agent, which raises the generation word.
+ * No barrier has this name that is looked up at @index, in whichever chunk.  So a chunk
+ * that is not there is looked up in the first one, and nothing else need be tested.
  */
-void rsm_barrier_fence(void)
+static uintptr_t free_name(uintptr_t index)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#if defined(__x86_64__)
-	__builtin_ia32_mfence();
-#endif
+	return index % CHUNK_BARRIERS == 0;
 }
 
-bool rsm_barrier_aborted(rsm_memseg_import_handle_t import)
+static bool chunk_add_locked(void)
 {
-	return __atomic_load_n(import->generation_word, __ATOMIC_RELAXED) != import->generation;
+	struct rsm_barrier *chunk;
+
+	if (used_chunks == CHUNKS)
+		return false;
+	chunk = calloc(CHUNK_BARRIERS, sizeof(*chunk));
+	if (!chunk)
+		return false;
+	for (uintptr_t i = CHUNK_BARRIERS; i-- > 0;) {
+		chunk[i].index = used_chunks * CHUNK_BARRIERS + i;
+		chunk[i].name = free_name(i);
+		chunk[i].next = unused;
+		unused = &chunk[i];
+	}
+	/* Pairs with barrier_find(). */
+	__atomic_store_n(&chunks[used_chunks++], (uintptr_t)chunk - (uintptr_t)first_chunk,
+			 __ATOMIC_RELEASE);
+	return true;
 }
 
-/* The path state moved: the agent knows whether that concerns this connection. */
-static int barrier_ask(rsm_memseg_import_handle_t import, const struct rsm_barrier_span *span,
-		       const struct rsm_path_link *now)
+static struct rsm_barrier *barrier_new(rsm_memseg_import_handle_t import)
 {
-	int ret = rsm_import_check(import);
+	struct rsm_barrier *barrier = NULL;
 
-	if (ret)
-		return ret == RSMERR_CONN_ABORTED ? ret : RSMERR_BARRIER_FAILURE;
-	__atomic_store_n(&import->good_changes, now->changes, __ATOMIC_RELAXED);
-	__atomic_store_n(&import->good_revokes, now->revokes, __ATOMIC_RELAXED);
-	if (now->errors != span->errors || now->changes != span->changes)
-		return RSMERR_BARRIER_FAILURE;
-	return RSM_SUCCESS;
+	pthread_mutex_lock(lock);
+	if (unused || chunk_add_locked()) {
+		barrier = unused;
+		unused = barrier->next;
+		barrier->import = import;
+		barrier->span.open = false;
+		barrier->next = import->barriers;
+		__atomic_store_n(&import->barriers, barrier, __ATOMIC_RELAXED);
+		/* Pairs with barrier_find(). */
+		__atomic_store_n(&barrier->name, ++names * BARRIERS_MAX + barrier->index,
+				 __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(lock);
+	return barrier;
 }
 
-static int barrier_order(rsm_memseg_import_handle_t import, const struct rsm_barrier_span *span)
+static void barrier_remove_locked(struct rsm_barrier **link)
+{
+	struct rsm_barrier *barrier = *link;
+
+	__atomic_store_n(&barrier->name, free_name(barrier->index), __ATOMIC_RELAXED);
+	__atomic_store_n(link, barrier->next, __ATOMIC_RELAXED);
+	barrier->next = unused;
+	unused = barrier;
+}
+
+void rsm_barriers_end(rsm_memseg_import_handle_t import)
+{
+	pthread_mutex_lock(lock);
+	while (import->barriers)
+		barrier_remove_locked(&import->barriers);
+	pthread_mutex_unlock(lock);
+}
+
+/* What @barrier names, false if that is not there (any more); nothing is believed of it. */
+static inline bool barrier_find(const rsmapi_barrier_t *barrier, struct rsm_barrier **found)
+{
+	uintptr_t name = (uintptr_t)barrier->privdata, index = name % BARRIERS_MAX;
+	uintptr_t chunk = __atomic_load_n(&chunks[index / CHUNK_BARRIERS], __ATOMIC_ACQUIRE);
+
+	*found = (struct rsm_barrier *)((uintptr_t)first_chunk + chunk) + index % CHUNK_BARRIERS;
+	return __atomic_load_n(&(*found)->name, __ATOMIC_ACQUIRE) == name;
+}
+
+static int barrier_refused(const rsmapi_barrier_t *barrier)
+{
+	return barrier ? RSMERR_BARRIER_UNINITIALIZED : RSMERR_BAD_BARRIER_PTR;
+}
+
+/* Something is not as it was; if the path state moved, the agent knows whom that concerns. */
+int rsm_span_judge(rsm_memseg_import_handle_t import, const struct rsm_barrier_span *span)
 {
 	struct rsm_path_link now;
+	int ret;
 
-	rsm_barrier_fence();
 	if (rsm_barrier_aborted(import))
 		return RSMERR_CONN_ABORTED;
 	if (!span->open)
 		return RSMERR_BARRIER_NOT_OPENED;
-	if (!import->path)
+	if (!import->status_page)
 		return RSM_SUCCESS;
-
+	/* Before the agent is asked: what happens later is not in its answer. */
 	rsm_import_path_read(import, &now);
-	if (now.errors == span->errors &&
-	    now.changes == __atomic_load_n(&import->good_changes, __ATOMIC_RELAXED) &&
-	    now.revokes == __atomic_load_n(&import->good_revokes, __ATOMIC_RELAXED))
-		return RSM_SUCCESS;
-	return barrier_ask(import, span, &now);
-}
-
-void rsm_span_open(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span)
-{
-	struct rsm_path_link now;
-
-	if (import->path) {
-		rsm_import_path_read(import, &now);
-		span->changes = now.changes;
-		span->errors = now.errors;
-	}
-	span->open = true;
-	/* The counts are read before the first access of the span. */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-}
-
-int rsm_span_close(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span)
-{
-	int ret = barrier_order(import, span);
-
-	span->open = false;
-	return ret;
+	ret = rsm_segment_check(&import->segment);
+	if (ret)
+		return ret == RSMERR_CONN_ABORTED ? ret : RSMERR_BARRIER_FAILURE;
+	__atomic_store_n(&import->good_changes, now.changes, __ATOMIC_RELAXED);
+	__atomic_store_n(&import->good_revokes, now.revokes, __ATOMIC_RELAXED);
+	if (now.errors != span->errors || now.changes != span->changes)
+		return RSMERR_BARRIER_FAILURE;
+	return RSM_SUCCESS;
 }
 
 int rsm_memseg_import_init_barrier(rsm_memseg_import_handle_t im_memseg, rsm_barrier_type_t type,
 				   rsmapi_barrier_t *barrier)
 {
-	struct rsm_barrier_span *span;
+	struct rsm_barrier *new;
 
 	(void)type;
 	if (!rsm_import_valid(im_memseg))
 		return RSMERR_BAD_SEG_HNDL;
 	if (!barrier)
 		return RSMERR_BAD_BARRIER_PTR;
-	span = calloc(1, sizeof(*span));
-	if (!span)
+	new = barrier_new(im_memseg);
+	if (!new)
 		return RSMERR_INSUFFICIENT_MEM;
-
-	pthread_mutex_lock(&im_memseg->segment.lock);
-	span->next = im_memseg->spans;
-	__atomic_store_n(&im_memseg->spans, span, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&im_memseg->segment.lock);
 
 	barrier->seg = im_memseg;
 	barrier->gnum = im_memseg->generation;
-	barrier->privdata = span;
+	barrier->privdata = (void *)new->name;
 	return RSM_SUCCESS;
 }
 
 int rsm_memseg_import_open_barrier(rsmapi_barrier_t *barrier)
 {
-	if (!barrier)
-		return RSMERR_BAD_BARRIER_PTR;
-	if (!barrier->seg)
-		return RSMERR_BARRIER_UNINITIALIZED;
-	rsm_span_open(barrier->seg, barrier->privdata);
+	struct rsm_barrier *found;
+
+	if (RSM_UNLIKELY(!barrier || !barrier_find(barrier, &found)))
+		return barrier_refused(barrier);
+	rsm_span_open(found->import, &found->span);
 	return RSM_SUCCESS;
 }
 
 int rsm_memseg_import_order_barrier(rsmapi_barrier_t *barrier)
 {
-	if (!barrier)
-		return RSMERR_BAD_BARRIER_PTR;
-	if (!barrier->seg)
-		return RSMERR_BARRIER_UNINITIALIZED;
-	return barrier_order(barrier->seg, barrier->privdata);
+	struct rsm_barrier *found;
+
+	if (RSM_UNLIKELY(!barrier || !barrier_find(barrier, &found)))
+		return barrier_refused(barrier);
+	return rsm_span_order(found->import, &found->span);
 }
 
 int rsm_memseg_import_close_barrier(rsmapi_barrier_t *barrier)
 {
-	if (!barrier)
-		return RSMERR_BAD_BARRIER_PTR;
-	if (!barrier->seg)
-		return RSMERR_BARRIER_UNINITIALIZED;
-	return rsm_span_close(barrier->seg, barrier->privdata);
+	struct rsm_barrier *found;
+
+	if (RSM_UNLIKELY(!barrier || !barrier_find(barrier, &found)))
+		return barrier_refused(barrier);
+	return rsm_span_close(found->import, &found->span);
 }
 
 int rsm_memseg_import_destroy_barrier(rsmapi_barrier_t *barrier)
 {
-	rsm_memseg_import_handle_t import;
-	struct rsm_barrier_span **link;
+	int ret = RSMERR_BARRIER_UNINITIALIZED;
+	struct rsm_barrier *found, **link;
 
 	if (!barrier)
 		return RSMERR_BAD_BARRIER_PTR;
-	if (!barrier->seg)
-		return RSMERR_BARRIER_UNINITIALIZED;
 
-	import = barrier->seg;
-	pthread_mutex_lock(&import->segment.lock);
-	for (link = &import->spans; *link; link = &(*link)->next) {
-		if (*link == barrier->privdata) {
-			__atomic_store_n(link, (*link)->next, __ATOMIC_RELAXED);
-			break;
-		}
+	pthread_mutex_lock(lock);
+	if (barrier_find(barrier, &found)) {
+		link = &found->import->barriers;
+		while (*link != found)
+			link = &(*link)->next;
+		barrier_remove_locked(link);
+		ret = RSM_SUCCESS;
 	}
-	pthread_mutex_unlock(&import->segment.lock);
-
-	free(barrier->privdata);
-	*barrier = (rsmapi_barrier_t){ 0 };
-	return RSM_SUCCESS;
+	pthread_mutex_unlock(lock);
+	if (!ret)
+		*barrier = (rsmapi_barrier_t){ 0 };
+	return ret;
 }
 
 int rsm_memseg_import_set_mode(rsm_memseg_import_handle_t im_memseg, rsm_barrier_mode_t mode)

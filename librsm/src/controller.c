@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "library.h"
 
@@ -30,11 +28,21 @@ struct __rsmapi_controller_handle {
 
 _Static_assert(TYPE_MAX + UNIT_DIGITS < RSM_CONTROLLER_NAME, "a name always fits");
 
-/* Guards the list, its members, and that a controller is opened only once. */
+/* Guards the list and its members; not held while the agent is asked. */
 static pthread_mutex_t *const lock = &rsm_locks[RSM_LOCK_CONTROLLERS];
 static struct __rsmapi_controller_handle *controllers;
 
-/* Split <type><unit> into a handle; the unit of loopback means nothing. */
+/* Without regard to the locale, in some of which "I" and "i" are no pair. */
+static void name_lower(char *to, const char *from, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		to[i] = from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] - 'A' + 'a') : from[i];
+}
+
+/*
+ * Split <type><unit> into a handle, spelled as the agent does, in lower case; the
+ * unit of loopback means nothing.
+ */
 static bool controller_parse(const char *name, struct __rsmapi_controller_handle *out)
 {
 	size_t type = strnlen(name, RSM_CONTROLLER_NAME);
@@ -45,8 +53,8 @@ static bool controller_parse(const char *name, struct __rsmapi_controller_handle
 	if (type == 0 || type > TYPE_MAX || end - type > UNIT_DIGITS)
 		return false;
 
-	memcpy(out->type, name, type);
-	out->loopback = !strcasecmp(out->type, LOOPBACK);
+	name_lower(out->type, name, type);
+	out->loopback = !strcmp(out->type, LOOPBACK);
 	if (out->loopback) {
 		strcpy(out->name, LOOPBACK);
 		return true;
@@ -59,7 +67,7 @@ static bool controller_parse(const char *name, struct __rsmapi_controller_handle
 static bool controller_same(const struct __rsmapi_controller_handle *a,
 			    const struct __rsmapi_controller_handle *b)
 {
-	return a->unit == b->unit && !strcasecmp(a->type, b->type);
+	return a->unit == b->unit && !strcmp(a->type, b->type);
 }
 
 /* The link that leads to @handle; a stale handle is compared, not followed. */
@@ -105,45 +113,65 @@ static int controller_query(struct __rsmapi_controller_handle *controller)
 	ret = rsm_device_attach(control);
 	if (!ret)
 		ret = rsm_device_call(control, RSM_IOC_CONTROLLER, &query);
-	close(control);
+	rsm_device_close(control);
 	if (!ret)
 		controller_attr_set(&controller->attr, &query);
 	return rsmerr_of_call(ret);
 }
 
-static int controller_open_locked(const struct __rsmapi_controller_handle *wanted,
-				  rsmapi_controller_handle_t *out)
+/* One more reference to the controller, NULL if it is not open. */
+static rsmapi_controller_handle_t
+controller_share_locked(const struct __rsmapi_controller_handle *wanted)
 {
-	struct __rsmapi_controller_handle *controller;
+	struct __rsmapi_controller_handle *controller = controllers;
+
+	while (controller && !controller_same(controller, wanted))
+		controller = controller->next;
+	if (controller)
+		controller->references++;
+	return controller;
+}
+
+/* As it comes from the agent; another thread may open the same one meanwhile. */
+static int controller_new(const struct __rsmapi_controller_handle *wanted,
+			  struct __rsmapi_controller_handle **out)
+{
+	struct __rsmapi_controller_handle *controller = malloc(sizeof(*controller));
 	int ret;
 
-	for (controller = controllers; controller; controller = controller->next) {
-		if (controller_same(controller, wanted)) {
-			controller->references++;
-			*out = controller;
-			return RSM_SUCCESS;
-		}
-	}
-
-	controller = malloc(sizeof(*controller));
 	if (!controller)
 		return RSMERR_INSUFFICIENT_MEM;
 	*controller = *wanted;
 	ret = controller_query(controller);
-	if (ret) {
+	if (ret)
 		free(controller);
-		return ret;
+	else
+		*out = controller;
+	return ret;
+}
+
+static rsmapi_controller_handle_t controller_add(struct __rsmapi_controller_handle *new)
+{
+	rsmapi_controller_handle_t same;
+
+	pthread_mutex_lock(lock);
+	same = controller_share_locked(new);
+	if (!same) {
+		new->references = 1;
+		new->next = controllers;
+		controllers = new;
 	}
-	controller->references = 1;
-	controller->next = controllers;
-	controllers = controller;
-	*out = controller;
-	return RSM_SUCCESS;
+	pthread_mutex_unlock(lock);
+	if (!same)
+		return new;
+	free(new);
+	return same;
 }
 
 int rsm_get_controller(char *name, rsmapi_controller_handle_t *controller)
 {
-	struct __rsmapi_controller_handle wanted = { 0 };
+	struct __rsmapi_controller_handle wanted = { 0 }, *new;
+	rsmapi_controller_handle_t same;
 	int ret;
 
 	if (!controller)
@@ -155,8 +183,15 @@ int rsm_get_controller(char *name, rsmapi_controller_handle_t *controller)
 		return RSMERR_INSUFFICIENT_MEM;
 
 	pthread_mutex_lock(lock);
-	ret = controller_open_locked(&wanted, controller);
+	same = controller_share_locked(&wanted);
 	pthread_mutex_unlock(lock);
+	if (same) {
+		*controller = same;
+		return RSM_SUCCESS;
+	}
+	ret = controller_new(&wanted, &new);
+	if (!ret)
+		*controller = controller_add(new);
 	return ret;
 }
 

@@ -13,37 +13,6 @@
 #define WORD	sizeof(uint64_t)
 #define UNROLL	4
 
-#define AS_IT_IS(value)	(value)
-
-#define DEFINE_COPIES(name, bits, order)						\
-void rsm_copy_put##name(volatile void *window, void *memory, size_t count)		\
-{											\
-	volatile uint##bits##_t *to = window;						\
-	const uint##bits##_t *from = memory;						\
-	size_t i;									\
-											\
-	for (i = 0; i < count; i++)							\
-		to[i] = order(from[i]);							\
-}											\
-											\
-void rsm_copy_get##name(volatile void *window, void *memory, size_t count)		\
-{											\
-	const volatile uint##bits##_t *from = window;					\
-	uint##bits##_t *to = memory;							\
-	size_t i;									\
-											\
-	for (i = 0; i < count; i++)							\
-		to[i] = order(from[i]);							\
-}
-
-DEFINE_COPIES(8, 8, AS_IT_IS)
-DEFINE_COPIES(16, 16, AS_IT_IS)
-DEFINE_COPIES(32, 32, AS_IT_IS)
-DEFINE_COPIES(64, 64, AS_IT_IS)
-DEFINE_COPIES(16_swapped, 16, __builtin_bswap16)
-DEFINE_COPIES(32_swapped, 32, __builtin_bswap32)
-DEFINE_COPIES(64_swapped, 64, __builtin_bswap64)
-
 /* Bytes before the first word of the window. */
 static size_t copy_head(const volatile void *window, size_t bytes)
 {

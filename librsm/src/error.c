@@ -35,14 +35,27 @@ static const struct translation call_errors[] = {
 	{ 0, RSMERR_INTERNAL_ERROR },
 };
 
+/*
+ * Of a range that is within the segment.  ENOMEM is never said of the length: it is
+ * the address space, the number of mappings, or memory that is used up.
+ */
 static const struct translation mmap_errors[] = {
-	{ ENOMEM, RSMERR_BAD_LENGTH },
+	{ ENOMEM, RSMERR_INSUFFICIENT_MEM },
 	{ ENXIO, RSMERR_BAD_LENGTH },
 	{ EOVERFLOW, RSMERR_BAD_LENGTH },
 	{ ENODEV, RSMERR_CONN_ABORTED },
 	{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES },
 	{ EACCES, RSMERR_BAD_PERMS },
+	{ EBADF, RSMERR_BAD_SEG_HNDL },
 	{ 0, RSMERR_MAP_FAILED },
+};
+
+/* A mapping of the path state, which is no matter of the program's. */
+static const struct translation status_errors[] = {
+	{ ENOMEM, RSMERR_INSUFFICIENT_MEM },
+	{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES },
+	{ ENODEV, RSMERR_CONN_ABORTED },
+	{ 0, RSMERR_INTERNAL_ERROR },
 };
 
 static const struct translation poll_errors[] = {
@@ -74,6 +87,11 @@ int rsmerr_of_call(int ret)
 int rsmerr_of_mmap(int ret)
 {
 	return translate(mmap_errors, ret);
+}
+
+int rsmerr_of_status(int ret)
+{
+	return translate(status_errors, ret);
 }
 
 int rsmerr_of_poll(int ret)

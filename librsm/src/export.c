@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "library.h"
 
@@ -38,17 +37,20 @@ static int export_range_check(const struct rsm_controller *controller, const voi
 	return RSM_SUCCESS;
 }
 
-static int export_bind(int fd, const struct rsm_controller *controller, void *vaddr, size_t size,
-		       uint_t flags)
+static int export_bind(struct rsm_segment *segment, const struct rsm_controller *controller,
+		       void *vaddr, size_t size, uint_t flags)
 {
 	struct rsm_ioc_export export = { .vaddr = (uintptr_t)vaddr, .length = size };
+	int ret;
 
 	if (flags & RSM_ALLOW_REBIND)
 		export.flags |= RSM_EXPORT_ALLOW_REBIND;
 	if (flags & RSM_CREATE_SEG_DONTWAIT)
 		export.flags |= RSM_EXPORT_DONTWAIT;
 	memcpy(export.controller, controller->name, sizeof(export.controller));
-	return rsm_device_call(fd, RSM_IOC_EXPORT, &export);
+	ret = rsm_device_call(segment->fd, RSM_IOC_EXPORT, &export);
+	segment->identity = export.identity;
+	return ret;
 }
 
 int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
@@ -57,7 +59,7 @@ int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
 {
 	rsm_memseg_export_handle_t export;
 	struct rsm_controller ctlr;
-	int fd, ret;
+	int ret;
 
 	if (!rsm_controller_find(controller, &ctlr))
 		return RSMERR_BAD_CTLR_HNDL;
@@ -71,23 +73,24 @@ int rsm_memseg_export_create(rsmapi_controller_handle_t controller,
 	export = calloc(1, sizeof(*export));
 	if (!export)
 		return RSMERR_INSUFFICIENT_MEM;
-	fd = rsm_device_open_segment();
-	if (fd < 0) {
+	export->segment.fd = rsm_device_open_segment();
+	if (export->segment.fd < 0) {
+		ret = rsmerr_of_open(export->segment.fd);
 		free(export);
-		return rsmerr_of_open(fd);
+		return ret;
 	}
-	ret = export_bind(fd, &ctlr, vaddr, size, flags);
+	ret = export_bind(&export->segment, &ctlr, vaddr, size, flags);
 	if (ret) {
-		close(fd);
+		rsm_device_close(export->segment.fd);
 		free(export);
 		return rsmerr_of_call(ret);
 	}
 
 	export->segment.kind = RSM_SEGMENT_EXPORT;
-	export->segment.fd = fd;
 	export->dontwait = flags & RSM_CREATE_SEG_DONTWAIT;
 	pthread_mutex_init(&export->segment.lock, NULL);
 	sem_init(&export->turn, 0, 1);
+	rsm_segment_add(&export->segment);
 	*memseg = export;
 	return RSM_SUCCESS;
 }
@@ -103,20 +106,24 @@ int rsm_memseg_export_rebind(rsm_memseg_export_handle_t memseg, void *vaddr, off
 		return RSMERR_BAD_SEG_HNDL;
 	if (!vaddr)
 		return RSMERR_BAD_ADDR;
+	rebind.identity = memseg->segment.identity;
 	return rsmerr_of_call(rsm_device_call(memseg->segment.fd, RSM_IOC_REBIND, &rebind));
 }
 
 int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg)
 {
+	int ret;
+
 	if (!export_valid(memseg))
 		return RSMERR_BAD_SEG_HNDL;
 	if (rsm_pollfd_held(&memseg->segment))
 		return RSMERR_POLLFD_IN_USE;
-	close(memseg->segment.fd);
+	rsm_segment_remove(&memseg->segment);
+	ret = rsm_segment_close(&memseg->segment);
 	sem_destroy(&memseg->turn);
 	pthread_mutex_destroy(&memseg->segment.lock);
 	free(memseg);
-	return RSM_SUCCESS;
+	return ret;
 }
 
 /*
@@ -126,18 +133,25 @@ int rsm_memseg_export_destroy(rsm_memseg_export_handle_t memseg)
 static int export_take_turn(rsm_memseg_export_handle_t export, bool wait)
 {
 	const struct timespec never = { .tv_sec = INT_MAX };
+	int ret, state;
 
 	if (!wait)
 		return sem_trywait(&export->turn) ? RSMERR_INSUFFICIENT_RESOURCES : RSM_SUCCESS;
-	return sem_clockwait(&export->turn, CLOCK_MONOTONIC, &never) ? RSMERR_INTERRUPTED :
-								       RSM_SUCCESS;
+	/* It is a cancellation point, the call is none. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	ret = sem_clockwait(&export->turn, CLOCK_MONOTONIC, &never);
+	pthread_setcancelstate(state, NULL);
+	return ret ? RSMERR_INTERRUPTED : RSM_SUCCESS;
 }
 
-static void export_set_published(rsm_memseg_export_handle_t export, bool published)
+/*
+ * 0 if it is published, RSMERR_SEG_NOT_PUBLISHED, or why the agent cannot tell.  Only
+ * the agent knows: its memory or the controller may go, and processes that share it
+ * by fork() change it.
+ */
+static int export_check(rsm_memseg_export_handle_t export)
 {
-	pthread_mutex_lock(&export->segment.lock);
-	export->published = published;
-	pthread_mutex_unlock(&export->segment.lock);
+	return rsmerr_of_call(rsm_segment_check(&export->segment));
 }
 
 static bool segment_id_reserved(rsm_memseg_id_t id)
@@ -148,11 +162,14 @@ static bool segment_id_reserved(rsm_memseg_id_t id)
 static int export_publish(rsm_memseg_export_handle_t export, rsm_memseg_id_t *segment_id,
 			  rsmapi_access_entry_t access_list[], uint_t access_list_length)
 {
-	struct rsm_ioc_publish publish = { .key = *segment_id };
+	struct rsm_ioc_publish publish = {
+		.identity = export->segment.identity, .key = *segment_id,
+	};
 	int ret;
 
-	if (export->published)
-		return RSMERR_SEG_ALREADY_PUBLISHED;
+	ret = export_check(export);
+	if (ret != RSMERR_SEG_NOT_PUBLISHED)
+		return ret ? ret : RSMERR_SEG_ALREADY_PUBLISHED;
 	if (segment_id_reserved(*segment_id))
 		return RSMERR_RESERVED_SEGID;
 
@@ -163,7 +180,6 @@ static int export_publish(rsm_memseg_export_handle_t export, rsm_memseg_id_t *se
 	ret = rsm_device_call(export->segment.fd, RSM_IOC_PUBLISH, &publish);
 	if (ret)
 		return rsmerr_of_call(ret);
-	export_set_published(export, true);
 	if (*segment_id == 0)
 		*segment_id = publish.key;
 	return RSM_SUCCESS;
@@ -193,12 +209,15 @@ static int export_republish(rsm_memseg_export_handle_t export,
 			    rsmapi_access_entry_t access_list[], uint_t access_list_length)
 {
 	struct rsm_ioc_republish republish = {
+		.identity = export->segment.identity,
 		.acl = access_list_length ? (uintptr_t)access_list : 0,
 		.acl_len = access_list_length,
 	};
+	int ret;
 
-	if (!export->published)
-		return RSMERR_SEG_NOT_PUBLISHED;
+	ret = export_check(export);
+	if (ret)
+		return ret;
 	if (access_list_length && !access_list)
 		return RSMERR_BAD_ACL;
 	return rsmerr_of_call(rsm_device_call(export->segment.fd, RSM_IOC_REPUBLISH,
@@ -221,33 +240,40 @@ int rsm_memseg_export_republish(rsm_memseg_export_handle_t memseg,
 	return ret;
 }
 
-/* From here on nobody gets a descriptor to poll. */
-static int export_begin_unpublish(rsm_memseg_export_handle_t export)
+/* RSMERR_POLLFD_IN_USE, or from here on nobody gets a descriptor to poll. */
+static int export_begin_end(rsm_memseg_export_handle_t export)
 {
 	int ret = RSM_SUCCESS;
 
 	pthread_mutex_lock(&export->segment.lock);
-	if (!export->published)
-		ret = RSMERR_SEG_NOT_PUBLISHED;
-	else if (rsm_pollfd_held(&export->segment))
+	if (rsm_pollfd_held(&export->segment))
 		ret = RSMERR_POLLFD_IN_USE;
 	else
-		export->published = false;
+		export->ends++;
 	pthread_mutex_unlock(&export->segment.lock);
 	return ret;
 }
 
+static void export_end_over(rsm_memseg_export_handle_t export)
+{
+	pthread_mutex_lock(&export->segment.lock);
+	export->ends++;
+	pthread_mutex_unlock(&export->segment.lock);
+}
+
 static int export_unpublish(rsm_memseg_export_handle_t export)
 {
-	struct rsm_ioc_unpublish unpublish = { 0 };
+	struct rsm_ioc_unpublish unpublish = { .identity = export->segment.identity };
 	int ret;
 
-	ret = export_begin_unpublish(export);
+	ret = export_check(export);
+	if (ret)
+		return ret;
+	ret = export_begin_end(export);
 	if (ret)
 		return ret;
 	ret = rsm_device_call(export->segment.fd, RSM_IOC_UNPUBLISH, &unpublish);
-	if (ret)
-		export_set_published(export, true);
+	export_end_over(export);
 	return rsmerr_of_call(ret);
 }
 

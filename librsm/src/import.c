@@ -6,35 +6,18 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "library.h"
+#include "span.h"
 
 #define BIG_ENDIAN_HERE	(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 
-bool rsm_import_valid(rsm_memseg_import_handle_t import)
-{
-	return import && import->segment.kind == RSM_SEGMENT_IMPORT;
-}
-
-int rsm_import_check(rsm_memseg_import_handle_t import)
-{
-	struct rsm_ioc_check check = { 0 };
-
-	return rsm_device_call(import->segment.fd, RSM_IOC_CHECK, &check);
-}
-
-void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_link *now)
-{
-	now->changes = le32toh(__atomic_load_n(&import->path->changes, __ATOMIC_RELAXED));
-	now->errors = le32toh(__atomic_load_n(&import->path->errors, __ATOMIC_RELAXED));
-	now->revokes = le32toh(__atomic_load_n(&import->path->revokes, __ATOMIC_RELAXED));
-}
+/* Of an exporter on this machine, to which there is no path. */
+static const struct rsm_path_state no_path;
 
 /*
  * Map the path state.  The check comes after the first reading of the counts:
@@ -51,14 +34,14 @@ static int import_watch_path(rsm_memseg_import_handle_t import, int fd,
 		return RSMERR_INTERNAL_ERROR;
 	page = mmap(NULL, rsm_page_size(), PROT_READ, MAP_SHARED, fd, (off_t)RSM_MMAP_STATUS);
 	if (page == MAP_FAILED)
-		return rsmerr_of_mmap(-errno);
+		return rsmerr_of_status(-errno);
 
 	import->status_page = page;
 	import->path = (const void *)((const char *)page + connect->path_offset);
 	rsm_import_path_read(import, &now);
 	import->good_changes = connect->path_changes;
 	import->good_revokes = now.revokes;
-	return rsmerr_of_call(rsm_import_check(import));
+	return rsmerr_of_call(rsm_segment_check(&import->segment));
 }
 
 static int import_open(rsm_memseg_import_handle_t import, struct rsm_ioc_connect *connect)
@@ -70,7 +53,9 @@ static int import_open(rsm_memseg_import_handle_t import, struct rsm_ioc_connect
 	if (ret)
 		return rsmerr_of_call(ret);
 
+	import->segment.identity = connect->identity;
 	import->length = connect->length;
+	import->posts = connect->attributes & RSM_CONNECT_EVENTS;
 	import->swap = !!(connect->attributes & RSM_CONNECT_BIG_ENDIAN) != BIG_ENDIAN_HERE;
 	import->generation = (__u16)connect->generation;
 	import->generation_word = rsm_device_generation(connect->segment);
@@ -81,19 +66,13 @@ static int import_open(rsm_memseg_import_handle_t import, struct rsm_ioc_connect
 	return RSM_SUCCESS;
 }
 
+/* All but the descriptor. */
 static void import_free(rsm_memseg_import_handle_t import)
 {
-	struct rsm_barrier_span *span;
-
-	while ((span = import->spans)) {
-		import->spans = span->next;
-		free(span);
-	}
+	if (import->events)
+		munmap(import->events, rsm_page_size());
 	if (import->status_page)
 		munmap(import->status_page, rsm_page_size());
-	if (import->segment.fd >= 0)
-		close(import->segment.fd);
-	pthread_rwlock_destroy(&import->mapping.lock);
 	pthread_mutex_destroy(&import->segment.lock);
 	free(import);
 }
@@ -121,27 +100,32 @@ int rsm_memseg_import_connect(rsmapi_controller_handle_t controller, rsm_node_id
 	if (!import)
 		return RSMERR_INSUFFICIENT_MEM;
 	pthread_mutex_init(&import->segment.lock, NULL);
-	pthread_rwlock_init(&import->mapping.lock, NULL);
 	import->segment.kind = RSM_SEGMENT_IMPORT;
+	import->path = &no_path;
 	import->mode = RSM_BARRIER_MODE_IMPLICIT;
 	import->permission = perm;
 	import->segment.fd = rsm_device_open_segment();
 	if (import->segment.fd < 0) {
 		ret = rsmerr_of_open(import->segment.fd);
-	} else {
-		memcpy(connect.controller, ctlr.name, sizeof(connect.controller));
-		ret = import_open(import, &connect);
-	}
-	if (ret) {
 		import_free(import);
 		return ret;
 	}
+	memcpy(connect.controller, ctlr.name, sizeof(connect.controller));
+	ret = import_open(import, &connect);
+	if (ret) {
+		rsm_device_close(import->segment.fd);
+		import_free(import);
+		return ret;
+	}
+	rsm_segment_add(&import->segment);
 	*im_memseg = import;
 	return RSM_SUCCESS;
 }
 
 int rsm_memseg_import_disconnect(rsm_memseg_import_handle_t im_memseg)
 {
+	int ret;
+
 	if (!rsm_import_valid(im_memseg))
 		return RSMERR_BAD_SEG_HNDL;
 	if (rsm_mapping_explicit(im_memseg))
@@ -149,6 +133,9 @@ int rsm_memseg_import_disconnect(rsm_memseg_import_handle_t im_memseg)
 	if (rsm_pollfd_held(&im_memseg->segment))
 		return RSMERR_POLLFD_IN_USE;
 	rsm_mapping_end(im_memseg);
+	rsm_barriers_end(im_memseg);
+	rsm_segment_remove(&im_memseg->segment);
+	ret = rsm_segment_close(&im_memseg->segment);
 	import_free(im_memseg);
-	return RSM_SUCCESS;
+	return ret;
 }

@@ -31,7 +31,11 @@ enum rsm_segment_kind {
 struct rsm_segment {
 	enum rsm_segment_kind kind;
 	int fd;
-	pthread_mutex_t lock;	/* guards `spans` of an import, see also `published` */
+	__u64 identity;		/* of what the agent has behind `fd`, see rsm_segment_identify() */
+	pthread_mutex_t lock;	/* of an export: guards `ends`; of an import: mapping.c */
+
+	/* fork.c: under RSM_LOCK_SEGMENTS. */
+	struct rsm_segment *next, **link;
 
 	/* pollfd.c: under the lock of its table. */
 	unsigned long pollfds;	/* rsm_memseg_get_pollfd() calls not yet released */
@@ -42,31 +46,31 @@ struct __rsm_memseg_export_handle {
 	struct rsm_segment segment;
 	bool dontwait;		/* constant */
 	sem_t turn;		/* held by who changes what is published, also while that waits */
-	bool published;		/* written with both `turn` and the lock, false as soon as it ends */
+	unsigned int ends;	/* moves with each unpublish, odd while one is at it */
 };
 
-/* The private part of an rsmapi_barrier_t. */
 struct rsm_barrier_span {
-	struct rsm_barrier_span *next;
 	bool open;
 	__u32 changes;		/* of the path state, at open */
 	__u32 errors;
 };
 
-/* Of an import; one at a time. */
+/*
+ * Of an import; one at a time.  Made and taken away under the lock of the segment;
+ * transfers read it without, see reader.h.
+ */
 struct rsm_mapping {
-	pthread_rwlock_t lock;	/* guards what follows; read-held while data is copied */
-	char *address;		/* NULL while not mapped */
+	char *address;		/* NULL while not mapped; read without if `rights` are not 0 */
 	__u64 offset;		/* in the segment */
 	size_t length;
-	rsm_permission_t permission;
+	rsm_permission_t rights;	/* atomic; of transfers, 0 while not mapped */
 	bool implicit;		/* made by a transfer, ends with the connection */
 };
 
 struct __rsm_memseg_import_handle {
 	struct rsm_segment segment;
 	struct rsm_mapping mapping;
-	struct rsm_barrier_span *spans;	/* of initialized barriers; atomic to those who only ask whether */
+	struct rsm_barrier *barriers;	/* barrier.c; atomic to those who only ask whether */
 	rsm_barrier_mode_t mode;	/* atomic */
 
 	/* Set by connect, then read without a lock. */
@@ -76,7 +80,11 @@ struct __rsm_memseg_import_handle {
 	const __u16 *generation_word;
 	__u16 generation;	/* the word's value while the connection stands */
 	void *status_page;
-	const struct rsm_path_state *path;	/* NULL: the exporter is on this machine */
+	const struct rsm_path_state *path;	/* one that never changes, if there is no path */
+	bool posts;			/* the events of the exporter can be mapped */
+
+	/* NULL: not asked for yet, or not there.  Atomic, set once; see signal.c. */
+	struct rsm_event_words *events;
 
 	/*
 	 * Values of the path state with which the agent said that the
@@ -93,12 +101,18 @@ struct rsm_controller {
 	size_t max_export_segment_size;
 };
 
-/* fork.c: the locks of the process, in the order in which a thread may take several. */
+/*
+ * fork.c: the locks of the process, in the order in which a thread may take several;
+ * that of a segment comes before them.  None is held while the agent may wait.
+ */
 enum rsm_lock {
 	RSM_LOCK_CONTROLLERS,
 	RSM_LOCK_GENERATION,
 	RSM_LOCK_LOCALMEMORY,
+	RSM_LOCK_SEGMENTS,
+	RSM_LOCK_BARRIERS,
 	RSM_LOCK_POLLFDS,
+	RSM_LOCK_READERS,
 	RSM_LOCKS
 };
 
@@ -107,6 +121,9 @@ extern pthread_mutex_t rsm_locks[RSM_LOCKS];
 extern unsigned int rsm_forks;
 /* From the first success on a child finds the locks free; false: out of memory. */
 bool rsm_watch_forks(void);
+/* All segments of the process, whose locks are free in a child as well. */
+void rsm_segment_add(struct rsm_segment *segment);
+void rsm_segment_remove(struct rsm_segment *segment);
 
 /* controller.c: false if @handle is not open. */
 bool rsm_controller_find(rsmapi_controller_handle_t handle, struct rsm_controller *out);
@@ -115,33 +132,42 @@ bool rsm_controller_find(rsmapi_controller_handle_t handle, struct rsm_controlle
 size_t rsm_page_size(void);
 int rsm_device_open_control(void);
 int rsm_device_open_segment(void);
+void rsm_device_close(int fd);
 int rsm_device_call(int fd, unsigned long request, void *argument);
 int rsm_device_attach(int control);
 int rsm_device_local_node(rsm_node_id_t *node);
 const __u16 *rsm_device_generation(__u32 segment);
 
-/* import.c; rsm_import_check(): status 0 or RSMERR_CONN_ABORTED. */
-bool rsm_import_valid(rsm_memseg_import_handle_t import);
-int rsm_import_check(rsm_memseg_import_handle_t import);
-/* The words that a barrier compares. */
-void rsm_import_path_read(rsm_memseg_import_handle_t import, struct rsm_path_link *now);
-
 /*
- * mapping.c: map the segment if it is not, and hold the mapping for an access
- * that needs the rights @needs; rsm_mapping_at() is NULL if the range is not
- * within what is mapped.
+ * A program may close descriptors that are not its own, and then another file has
+ * the number.  So each call of the agent about a segment names the segment, and
+ * what is no call of the agent asks this first: RSMERR_BAD_SEG_HNDL if it is not ours.
  */
-int rsm_mapping_hold(rsm_memseg_import_handle_t import, rsm_permission_t needs);
-volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, __u64 offset, size_t bytes);
-void rsm_mapping_drop(rsm_memseg_import_handle_t import);
+int rsm_segment_identify(const struct rsm_segment *segment);
+/* Close the descriptor if it is ours. */
+int rsm_segment_close(const struct rsm_segment *segment);
+/* An import: 0 or RSMERR_CONN_ABORTED; an export: 0 or RSMERR_SEG_NOT_PUBLISHED. */
+int rsm_segment_check(const struct rsm_segment *segment);
+
+/* import.c */
+static inline bool rsm_import_valid(rsm_memseg_import_handle_t import)
+{
+	return import && import->segment.kind == RSM_SEGMENT_IMPORT;
+}
+
+/* reader.c */
+bool rsm_readers_begin(void);
+void rsm_readers_forked(void);
+void rsm_readers_wait(const struct __rsm_memseg_import_handle *import);
+
+/* mapping.c */
+int rsm_mapping_make_implicit(rsm_memseg_import_handle_t import, rsm_permission_t needs);
 bool rsm_mapping_explicit(rsm_memseg_import_handle_t import);
 void rsm_mapping_end(rsm_memseg_import_handle_t import);
 
 /* barrier.c */
-bool rsm_barrier_aborted(rsm_memseg_import_handle_t import);
-void rsm_barrier_fence(void);
-void rsm_span_open(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span);
-int rsm_span_close(rsm_memseg_import_handle_t import, struct rsm_barrier_span *span);
+void rsm_barriers_end(rsm_memseg_import_handle_t import);
+int rsm_span_judge(rsm_memseg_import_handle_t import, const struct rsm_barrier_span *span);
 
 /* signal.c: milliseconds as poll() wants them, -1 for ever, 0 once it is over. */
 struct rsm_deadline {
@@ -163,6 +189,7 @@ int rsm_localmemory_find(rsm_localmemory_handle_t handle, size_t offset, size_t 
 int rsmerr_of_open(int ret);
 int rsmerr_of_call(int ret);
 int rsmerr_of_mmap(int ret);
+int rsmerr_of_status(int ret);
 int rsmerr_of_poll(int ret);
 
 #endif /* LIBRSM_LIBRARY_H */

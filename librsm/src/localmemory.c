@@ -114,6 +114,7 @@ int rsm_free_localmemory_handle(rsmapi_controller_handle_t handle,
 	struct __rsm_localmemory_handle **link;
 	struct rsm_controller ctlr;
 	bool found;
+	int ret;
 
 	if (!rsm_controller_find(handle, &ctlr))
 		return RSMERR_BAD_CTLR_HNDL;
@@ -126,7 +127,7 @@ int rsm_free_localmemory_handle(rsmapi_controller_handle_t handle,
 	pthread_mutex_unlock(lock);
 	if (!found)
 		return RSMERR_BAD_LOCALMEM_HNDL;
-	rsm_memseg_export_destroy(l_handle->export);
+	ret = rsm_memseg_export_destroy(l_handle->export);
 	free(l_handle);
-	return RSM_SUCCESS;
+	return ret ? RSMERR_BAD_LOCALMEM_HNDL : RSM_SUCCESS;
 }

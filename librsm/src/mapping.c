@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The mapping of an import: made by rsm_memseg_import_map(), or implicitly by
- * the first transfer.  Transfers hold it while they copy, so that an unmap in
- * another thread waits for them.
+ * the first transfer.  Transfers hold it while they copy (reader.h), so that an
+ * unmap in another thread waits for them.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
@@ -15,94 +15,67 @@
 
 #include "library.h"
 
-static int mapping_make(rsm_memseg_import_handle_t import, void *where, int flags,
-			rsm_permission_t perm, __u64 offset, size_t length)
+static int mapping_make_locked(rsm_memseg_import_handle_t import, void *where, int flags,
+			       rsm_permission_t perm, __u64 offset, size_t length)
 {
 	struct rsm_mapping *mapping = &import->mapping;
-	int prot = PROT_NONE;
+	int ret, prot = PROT_NONE;
 	void *address;
 
 	if (perm & RSM_PERM_READ)
 		prot |= PROT_READ;
 	if (perm & RSM_PERM_WRITE)
 		prot |= PROT_WRITE;
+	ret = rsm_segment_identify(&import->segment);
+	if (ret)
+		return ret;
 	address = mmap(where, length, prot, MAP_SHARED | flags, import->segment.fd, (off_t)offset);
 	if (address == MAP_FAILED)
 		return rsmerr_of_mmap(-errno);
-	mapping->address = address;
 	mapping->offset = offset;
 	mapping->length = length;
-	mapping->permission = perm;
 	mapping->implicit = false;
+	mapping->address = address;
+	/* Pairs with rsm_mapping_hold(): who sees the rights sees the rest. */
+	__atomic_store_n(&mapping->rights, import->permission & perm, __ATOMIC_RELEASE);
 	return RSM_SUCCESS;
 }
 
-static void mapping_remove(struct rsm_mapping *mapping)
+/* Transfers that begin from now on find no mapping and wait for the lock, or have ended. */
+static void mapping_remove_locked(rsm_memseg_import_handle_t import)
 {
-	munmap(mapping->address, mapping->length);
-	mapping->address = NULL;
+	__atomic_store_n(&import->mapping.rights, 0, __ATOMIC_RELAXED);
+	rsm_readers_wait(import);
+	munmap(import->mapping.address, import->mapping.length);
+	import->mapping.address = NULL;
 }
 
-/* ---- for transfers ---- */
-
 /*
- * All of the segment with all rights of the connection, so that one that was
+ * For a transfer that found no mapping with the rights that it needs.  If there is
+ * none: all of the segment with all rights of the connection, so that one that was
  * made to read can be read.
  */
-static int mapping_make_implicit(rsm_memseg_import_handle_t import)
+int rsm_mapping_make_implicit(rsm_memseg_import_handle_t import, rsm_permission_t needs)
 {
 	struct rsm_mapping *mapping = &import->mapping;
 	int ret = RSM_SUCCESS;
 
-	if (!import->permission)
-		return RSMERR_BAD_PERMS;
-	/* As mmap() says of what is just too long. */
-	if ((size_t)import->length != import->length)
-		return RSMERR_BAD_LENGTH;
-	pthread_rwlock_wrlock(&mapping->lock);
-	if (!mapping->address) {
-		ret = mapping_make(import, NULL, 0, import->permission, 0,
-				   (size_t)import->length);
+	pthread_mutex_lock(&import->segment.lock);
+	if (mapping->address) {
+		ret = needs & ~mapping->rights ? RSMERR_PERM_DENIED : RSM_SUCCESS;
+	} else if (!import->permission) {
+		ret = RSMERR_BAD_PERMS;
+	} else if ((size_t)import->length != import->length) {
+		/* As of what is just too long for the address space. */
+		ret = RSMERR_INSUFFICIENT_MEM;
+	} else {
+		ret = mapping_make_locked(import, NULL, 0, import->permission, 0,
+					  (size_t)import->length);
 		if (!ret)
 			mapping->implicit = true;
 	}
-	pthread_rwlock_unlock(&mapping->lock);
+	pthread_mutex_unlock(&import->segment.lock);
 	return ret;
-}
-
-int rsm_mapping_hold(rsm_memseg_import_handle_t import, rsm_permission_t needs)
-{
-	struct rsm_mapping *mapping = &import->mapping;
-	int ret;
-
-	pthread_rwlock_rdlock(&mapping->lock);
-	/* Between the locks another thread may unmap it again. */
-	while (!mapping->address) {
-		pthread_rwlock_unlock(&mapping->lock);
-		ret = mapping_make_implicit(import);
-		if (ret)
-			return ret;
-		pthread_rwlock_rdlock(&mapping->lock);
-	}
-	if (!(needs & ~(import->permission & mapping->permission)))
-		return RSM_SUCCESS;
-	pthread_rwlock_unlock(&mapping->lock);
-	return RSMERR_PERM_DENIED;
-}
-
-volatile void *rsm_mapping_at(rsm_memseg_import_handle_t import, __u64 offset, size_t bytes)
-{
-	const struct rsm_mapping *mapping = &import->mapping;
-
-	if (offset < mapping->offset || offset - mapping->offset > mapping->length ||
-	    bytes > mapping->length - (offset - mapping->offset))
-		return NULL;
-	return mapping->address + (size_t)(offset - mapping->offset);
-}
-
-void rsm_mapping_drop(rsm_memseg_import_handle_t import)
-{
-	pthread_rwlock_unlock(&import->mapping.lock);
 }
 
 /* ---- for the end of a connection ---- */
@@ -111,18 +84,18 @@ bool rsm_mapping_explicit(rsm_memseg_import_handle_t import)
 {
 	bool is;
 
-	pthread_rwlock_rdlock(&import->mapping.lock);
+	pthread_mutex_lock(&import->segment.lock);
 	is = import->mapping.address && !import->mapping.implicit;
-	pthread_rwlock_unlock(&import->mapping.lock);
+	pthread_mutex_unlock(&import->segment.lock);
 	return is;
 }
 
 void rsm_mapping_end(rsm_memseg_import_handle_t import)
 {
-	pthread_rwlock_wrlock(&import->mapping.lock);
+	pthread_mutex_lock(&import->segment.lock);
 	if (import->mapping.address)
-		mapping_remove(&import->mapping);
-	pthread_rwlock_unlock(&import->mapping.lock);
+		mapping_remove_locked(import);
+	pthread_mutex_unlock(&import->segment.lock);
 }
 
 /* ---- the public calls ---- */
@@ -147,7 +120,7 @@ static int import_map_locked(rsm_memseg_import_handle_t import, void **address,
 			return RSMERR_BAD_MEM_ALIGNMENT;
 		flags = MAP_FIXED;
 	}
-	ret = mapping_make(import, *address, flags, perm, (__u64)offset, length);
+	ret = mapping_make_locked(import, *address, flags, perm, (__u64)offset, length);
 	if (!ret)
 		*address = import->mapping.address;
 	return ret;
@@ -166,9 +139,9 @@ int rsm_memseg_import_map(rsm_memseg_import_handle_t im_memseg, void **address,
 	if (!rsm_import_valid(im_memseg))
 		return RSMERR_BAD_SEG_HNDL;
 
-	pthread_rwlock_wrlock(&im_memseg->mapping.lock);
+	pthread_mutex_lock(&im_memseg->segment.lock);
 	ret = import_map_locked(im_memseg, address, attr, perm, offset, length);
-	pthread_rwlock_unlock(&im_memseg->mapping.lock);
+	pthread_mutex_unlock(&im_memseg->segment.lock);
 	return ret;
 }
 
@@ -179,13 +152,13 @@ int rsm_memseg_import_unmap(rsm_memseg_import_handle_t im_memseg)
 	if (!rsm_import_valid(im_memseg))
 		return RSMERR_BAD_SEG_HNDL;
 
-	pthread_rwlock_wrlock(&im_memseg->mapping.lock);
+	pthread_mutex_lock(&im_memseg->segment.lock);
 	if (!im_memseg->mapping.address)
 		ret = RSMERR_SEG_NOT_MAPPED;
 	else if (rsm_pollfd_held(&im_memseg->segment))
 		ret = RSMERR_POLLFD_IN_USE;
 	else
-		mapping_remove(&im_memseg->mapping);
-	pthread_rwlock_unlock(&im_memseg->mapping.lock);
+		mapping_remove_locked(im_memseg);
+	pthread_mutex_unlock(&im_memseg->segment.lock);
 	return ret;
 }

@@ -44,10 +44,30 @@ static void pollfd_take(struct rsm_segment *segment)
 	pthread_mutex_unlock(lock);
 }
 
+/* An import, also one whose connection has ended, or an export that is published. */
+static bool pollfd_usable(const struct rsm_segment *segment)
+{
+	int ret;
+
+	if (segment->kind == RSM_SEGMENT_IMPORT)
+		return !rsm_segment_identify(segment);
+	do {
+		ret = rsm_segment_check(segment);
+	} while (ret == -EINTR);
+	return !ret;
+}
+
+static unsigned int ends_locked(const struct rsm_segment *segment)
+{
+	return segment->kind == RSM_SEGMENT_EXPORT ?
+	       ((const struct __rsm_memseg_export_handle *)segment)->ends : 0;
+}
+
 int rsm_memseg_get_pollfd(void *memseg, struct pollfd *fd)
 {
 	struct rsm_segment *segment = memseg;
-	bool usable = true;
+	unsigned int ends;
+	bool usable;
 
 	if (!segment)
 		return RSMERR_BAD_SEG_HNDL;
@@ -55,8 +75,13 @@ int rsm_memseg_get_pollfd(void *memseg, struct pollfd *fd)
 		return RSMERR_BAD_ADDR;
 
 	pthread_mutex_lock(&segment->lock);
-	if (segment->kind == RSM_SEGMENT_EXPORT)
-		usable = ((rsm_memseg_export_handle_t)memseg)->published;
+	ends = ends_locked(segment);
+	pthread_mutex_unlock(&segment->lock);
+	/* The agent may be waiting for somebody: without the lock. */
+	usable = ends % 2 == 0 && pollfd_usable(segment);
+	pthread_mutex_lock(&segment->lock);
+	/* Unpublished meanwhile: that has looked for descriptors that are held. */
+	usable = usable && ends_locked(segment) == ends;
 	if (usable)
 		pollfd_take(segment);
 	pthread_mutex_unlock(&segment->lock);
@@ -85,7 +110,7 @@ int rsm_memseg_release_pollfd(void *memseg)
 	return RSM_SUCCESS;
 }
 
-static bool is_polled(int fd)
+static const struct rsm_segment *polled_find(int fd)
 {
 	const struct rsm_segment *segment = *bucket_of(fd);
 
@@ -100,15 +125,19 @@ static bool is_polled(int fd)
  */
 static int consume_events(struct pollfd fds[], nfds_t nfds, int *ready)
 {
+	const struct rsm_segment *segment;
 	struct rsm_ioc_consume consume;
 	int status, ret = RSM_SUCCESS;
 	nfds_t i;
 
 	pthread_mutex_lock(lock);
 	for (i = 0; i < nfds; i++) {
-		if (fds[i].fd < 0 || !(fds[i].revents & POLLRDNORM) || !is_polled(fds[i].fd))
+		if (fds[i].fd < 0 || !(fds[i].revents & POLLRDNORM))
 			continue;
-		consume = (struct rsm_ioc_consume){ 0 };
+		segment = polled_find(fds[i].fd);
+		if (!segment)
+			continue;
+		consume = (struct rsm_ioc_consume){ .identity = segment->identity };
 		status = rsm_device_call(fds[i].fd, RSM_IOC_CONSUME, &consume);
 		if (!status)
 			continue;

@@ -91,17 +91,28 @@ static int file_search(FILE *file, const char *appid, rsm_memseg_id_t *baseid, u
 	return ret;
 }
 
-int rsm_get_segmentid_range(const char *appid, rsm_memseg_id_t *baseid, uint32_t *length)
+static int range_find(const char *appid, rsm_memseg_id_t *baseid, uint32_t *length)
 {
 	FILE *file;
 	int ret;
 
-	if (!appid || !baseid || !length)
-		return RSMERR_BAD_ADDR;
 	file = fopen(RSM_SEGMENTID_FILE, "re");
 	if (!file)
 		return errno == ENOMEM ? RSMERR_INSUFFICIENT_MEM : RSMERR_BAD_CONF;
 	ret = file_search(file, appid, baseid, length);
 	fclose(file);
+	return ret;
+}
+
+/* Reading a file is a cancellation point; this is none. */
+int rsm_get_segmentid_range(const char *appid, rsm_memseg_id_t *baseid, uint32_t *length)
+{
+	int ret, state;
+
+	if (!appid || !baseid || !length)
+		return RSMERR_BAD_ADDR;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	ret = range_find(appid, baseid, length);
+	pthread_setcancelstate(state, NULL);
 	return ret;
 }

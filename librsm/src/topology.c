@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "library.h"
 
@@ -148,7 +147,7 @@ int rsm_get_interconnect_topology(rsm_topology_t **topology)
 	if (control < 0)
 		return rsmerr_of_open(control);
 	ret = topology_build(control, topology);
-	close(control);
+	rsm_device_close(control);
 	return ret;
 }
 

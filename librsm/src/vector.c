@@ -7,7 +7,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include "copy.h"
-#include "library.h"
+#include "reader.h"
 
 struct direction {
 	rsm_permission_t needs;
@@ -41,7 +41,7 @@ static int entry_transfer(rsm_memseg_import_handle_t import, const rsm_iovec_t *
 	ret = entry_memory(entry, &memory);
 	if (ret)
 		return ret;
-	window = rsm_mapping_at(import, entry->remote_offset, entry->transfer_length);
+	window = rsm_mapping_at(import, entry->remote_offset, entry->transfer_length, 0);
 	if (!window)
 		return RSMERR_BAD_OFFSET;
 	/* In either mode: what is lost already cannot even be initiated. */
@@ -84,7 +84,7 @@ static int vector_transfer(rsm_scat_gath_t *sg_io, const struct direction *direc
 		if (!ret)
 			sg_io->io_residual_count = count - i - 1;
 	}
-	rsm_mapping_drop(import);
+	rsm_mapping_drop();
 
 	if (ret || !(sg_io->flags & RSM_IMPLICIT_SIGPOST))
 		return ret;

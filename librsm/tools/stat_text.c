@@ -37,8 +37,7 @@ static void print_controllers(const struct snapshot *snapshot)
 /* The sum of the counts of what went wrong with messages. */
 static unsigned long long message_errors(const struct rsm_path_row *row)
 {
-	return row->count[RSM_COUNT_MESSAGES_DROPPED] + row->count[RSM_COUNT_MESSAGES_STALE] +
-	       row->count[RSM_COUNT_MESSAGES_FAILED] + row->count[RSM_COUNT_CONNECTS_REPEATED];
+	return row->count[RSM_COUNT_MESSAGES_DROPPED] + row->count[RSM_COUNT_MESSAGES_FAILED];
 }
 
 static void print_peers(const struct snapshot *snapshot)

@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 
-from . import (bare, coverage, demo, kernel, matrix, node, paths, power, status, testrun, transfer,
-               ui, verbs)
+from . import (bare, coverage, demo, fuzz, kernel, matrix, node, paths, power, status, testrun,
+               transfer, ui, verbs)
 
 DESCRIPTION = "Build, boot and test an emulated SCI interconnect."
 EPILOG = """\
@@ -107,6 +107,16 @@ def _build_verbs(add):
               "run suites with counters in all that is ours, show the lines they execute")
     s.add_argument("--suite", action="append", choices=testrun.SUITES, metavar="SUITE",
                    help=f"only this suite (repeatable; default: {', '.join(coverage.SUITES)})")
+    s = _verb(add, "fuzz", fuzz.main, "run QEMU's fuzzer on the device")
+    s.add_argument("--minutes", type=_positive, default=30, metavar="N",
+                   help="how long (default: %(default)s)")
+    s.add_argument("--seed", type=_positive, metavar="S",
+                   help="of the fuzzer's choices (default: another one each time)")
+    s.add_argument("--target", choices=list(fuzz.SHARES), metavar="TARGET",
+                   help=f"only this one: {', '.join(fuzz.SHARES)}")
+    s.add_argument("--input", metavar="FILE", help="run this input once instead")
+    s.add_argument("--coverage", action="store_true",
+                   help="show which part of the device all inputs reach, per file")
 
 
 def _lab_verb(add, name, func, text, **kwargs):

@@ -16,7 +16,8 @@ import traceback
 FIT = re.compile(r"[\w./+@~=-]*")
 
 # Verbs that write to the build tree.
-WRITING = ("setup", "build", "demo", "test", "reload", "coverage", "build-matrix", "bare")
+WRITING = ("setup", "build", "demo", "test", "reload", "coverage", "build-matrix", "bare",
+           "fuzz")
 
 
 class Refused(Exception):

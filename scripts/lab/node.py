@@ -258,7 +258,8 @@ class Node:
             if time.monotonic() > deadline:
                 raise ui.Failure(f"{self.name} does not come up; {self.why_dead()}")
             time.sleep(0.02)
-        with self.agent():
+        # Of a machine that was reset only the agent tells that it has booted again.
+        with self.agent(max(deadline - time.monotonic(), 30)):
             pass
 
     def agent(self, timeout=30):

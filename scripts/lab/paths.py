@@ -36,10 +36,12 @@ def flavoured(name):
 
 QEMU_SRC = BUILD / "qemu-src"
 QEMU = BUILD / flavoured("qemu")
+QEMU_FUZZ = BUILD / "qemu-fuzz"
 QEMU_TOOLS = BUILD / "qemu-tools"
 QEMU_BIN = QEMU / "qemu-system-x86_64"
 QEMU_DIST = BUILD / "qemu-dist"
 QEMU_HEADERS = BUILD / "qemu-headers"
+FUZZ = BUILD / "fuzz"
 HOST = BUILD / flavoured("host")
 HOST_TOOLS = BUILD / "host-tools"
 SDK = BUILD / flavoured("sdk")

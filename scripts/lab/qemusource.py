@@ -12,7 +12,9 @@ import shutil
 from . import apt, paths, steps, ui
 
 # The files that qemu-device/qemu.patch changes; they are kept unpatched as well.
-PATCHED = ["hw/Kconfig", "hw/meson.build", "meson.build", "tests/qtest/meson.build"]
+PATCHED = ["MAINTAINERS", "hw/Kconfig", "hw/meson.build", "meson.build",
+           "tests/qtest/fuzz/generic_fuzz_configs.h", "tests/qtest/fuzz/meson.build",
+           "tests/qtest/meson.build"]
 NOT_COPIED = {".git", "build", "__pycache__"}
 DEFAULT = "debian:trixie"
 HOOK = "qemu-hook"      # stamp of qemutree.py: the patch is applied
@@ -56,12 +58,13 @@ def _fetch_source():
     root = apt.Root(suite())
     root.fetch_source("qemu", root.source_version("qemu"), paths.QEMU_SRC)
     shutil.rmtree(paths.QEMU, ignore_errors=True)
-    _keep_pristine()
+    keep_pristine(PATCHED)
     steps.mark("qemu-src", key)
 
 
-def _keep_pristine():
-    for rel in PATCHED:
+def keep_pristine(rels):
+    """Keep files of the source as they are, before they are patched."""
+    for rel in rels:
         pristine(rel).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.QEMU_SRC / rel, pristine(rel))
 

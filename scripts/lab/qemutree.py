@@ -2,11 +2,12 @@
 # Copyright (C) 2026 The sci-rsm authors
 """QEMU with the sci device in it: hook, configuration, build.
 
-For work on QEMU itself, for coverage and sanitizers; nodes run the
-distribution's QEMU otherwise. qemu-device/ is linked into the source as hw/sci,
+For work on QEMU itself, for coverage, sanitizers and QEMU's fuzzer; nodes run
+the distribution's QEMU otherwise. qemu-device/ is linked into the source as hw/sci,
 tests/qtest/ as tests/qtest/sci, and qemu-device/qemu.patch makes QEMU's build
 see both.
 """
+import collections
 import json
 import os
 import pathlib
@@ -20,10 +21,20 @@ OPTIONS = [
     "--enable-virtfs", "--enable-attr", "--enable-fdt=system", "--disable-docs",
     "--disable-install-blobs", "--enable-trace-backends=log",
 ]
-CONFIGURED = paths.flavoured("qemu-configure")
+# Sanitizers and libFuzzer need one compiler; what is not fuzzed need not be there.
+FUZZER_OPTIONS = [
+    "--python=/usr/bin/python3", "--target-list=x86_64-softmmu", "--cc=clang", "--host-cc=clang",
+    "--without-default-features", "--without-default-devices",
+    "--with-devices-x86_64=../../../hw/sci/fuzz/machine", "--enable-kvm", "--enable-fdt=disabled",
+    "--disable-docs", "--disable-install-blobs", "--enable-trace-backends=log",
+    "--enable-fuzzing", "--enable-asan", "--enable-ubsan", "-Doptimization=1",
+]
 # Counters only in our files: in all of QEMU they cost more than they tell.
 COUNTING_CC = paths.TOP / "scripts" / "lab" / "coverage-cc"
 PATCH = paths.QEMU_DEVICE / "qemu.patch"
+
+# A directory that the source is built in; NAME is in the names of its stamp and its logs.
+Build = collections.namedtuple("Build", "name directory options")
 
 
 def build_env():
@@ -58,6 +69,9 @@ def _hook():
     _link(paths.QEMU_SRC / "tests" / "qtest" / "sci", paths.QTESTS)
     if steps.done(qemusource.HOOK, _hook_key()):
         return
+    # An older tool, which had a shorter list, left the others as they were.
+    qemusource.keep_pristine(rel for rel in qemusource.PATCHED
+                             if not qemusource.pristine(rel).exists())
     for rel in qemusource.PATCHED:
         shutil.copy(qemusource.pristine(rel), paths.QEMU_SRC / rel)
     ui.run("qemu: join the device", ["patch", "-p1", "--forward", "--batch",
@@ -66,19 +80,30 @@ def _hook():
     steps.mark(qemusource.HOOK, _hook_key())
 
 
-def _configure():
-    werror = ["--enable-werror"] if qemusource.origin().startswith("debian:") else []
+def _werror():
+    return ["--enable-werror"] if qemusource.origin().startswith("debian:") else []
+
+
+def _tree():
     counting = [f"--cc={COUNTING_CC}", f"--host-cc={COUNTING_CC}"] if paths.COVERAGE else []
-    options = OPTIONS + werror + counting
-    key = steps.key_of(paths.QEMU_SRC, *options)
-    if steps.done(CONFIGURED, key) and (paths.QEMU / "build.ninja").exists():
+    return Build(paths.flavoured("qemu"), paths.QEMU, OPTIONS + _werror() + counting)
+
+
+def _fuzzer():
+    return Build("qemu-fuzz", paths.QEMU_FUZZ, FUZZER_OPTIONS)
+
+
+def _configure(where):
+    stamp = f"{where.name}-configure"
+    key = steps.key_of(paths.QEMU_SRC, *where.options)
+    if steps.done(stamp, key) and (where.directory / "build.ninja").exists():
         return
-    steps.forget(CONFIGURED)
-    shutil.rmtree(paths.QEMU, ignore_errors=True)
-    paths.QEMU.mkdir(parents=True)
-    ui.run("qemu: configure", [paths.QEMU_SRC / "configure", *options], "qemu-configure",
-           env=build_env(), cwd=paths.QEMU)
-    steps.mark(CONFIGURED, key)
+    steps.forget(stamp)
+    shutil.rmtree(where.directory, ignore_errors=True)
+    where.directory.mkdir(parents=True)
+    ui.run("qemu: configure", [paths.QEMU_SRC / "configure", *where.options], stamp,
+           env=build_env(), cwd=where.directory)
+    steps.mark(stamp, key)
 
 
 def qtests():
@@ -90,8 +115,9 @@ def qtests():
             if t["cmd"] and pathlib.Path(t["cmd"][0]).is_relative_to(ours)]
 
 
-def _ninja(label, log, targets):
-    ui.run(label, ["ninja", "-j", paths.JOBS, *targets], log, env=build_env(), cwd=paths.QEMU)
+def _ninja(where, label, log, targets):
+    ui.run(label, ["ninja", "-j", paths.JOBS, *targets], log, env=build_env(),
+           cwd=where.directory)
 
 
 def prepare():
@@ -104,11 +130,28 @@ def prepare():
 def build(with_tests=False):
     """Bring qemu-system-x86_64 up to date; seconds after an edit of the device."""
     prepare()
+    tree = _tree()
     with steps.locked("qemu"):
         _hook()
-        _configure()
-        _ninja("qemu: compile", "qemu", ["qemu-system-x86_64"])
+        _configure(tree)
+        _ninja(tree, "qemu: compile", "qemu", ["qemu-system-x86_64"])
         if with_tests:
             targets = sorted({str(exe.relative_to(paths.QEMU)) for _, exe in qtests()})
             if targets:
-                _ninja("qemu: compile the qtests", "qemu-qtests", targets)
+                _ninja(tree, "qemu: compile the qtests", "qemu-qtests", targets)
+
+
+def build_fuzzer():
+    """Bring QEMU as a fuzzer of its devices up to date; returns the program."""
+    prepare()
+    fuzzer = _fuzzer()
+    program = "qemu-fuzz-x86_64"
+    with steps.locked("qemu"):
+        _hook()
+        _configure(fuzzer)
+        _ninja(fuzzer, "qemu: compile the fuzzer", "qemu-fuzz", [program])
+        # Debian's source has no firmware; a machine does not start without, although
+        # nothing of it is run.
+        _link(fuzzer.directory / "qemu-bundle/usr/local/share/qemu-firmware",
+              paths.QEMU_DIST / "usr/share/seabios")
+    return fuzzer.directory / program

@@ -119,8 +119,11 @@ def child(argv, **kwargs):
                 pipe.close()
 
 
-def run(label, argv, log, env=None, cwd=None, append=False, ok=(0,)):
-    """Run one long step; raise Failure with the end of its log."""
+def run(label, argv, log, env=None, cwd=None, append=False, ok=(0,), note=_note):
+    """Run one long step; raise Failure with the end of its log.
+
+    NOTE finds in a line of its output how far it is.
+    """
     paths.LOGS.mkdir(parents=True, exist_ok=True)
     logfile = paths.LOGS / f"{log}.log"
     full_env = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
@@ -134,7 +137,7 @@ def run(label, argv, log, env=None, cwd=None, append=False, ok=(0,)):
                    cwd=cwd, text=True, encoding="utf-8", errors="replace") as proc:
             for line in proc.stdout:
                 out.write(line)
-                _note(progress, line)
+                note(progress, line)
             code = proc.wait()
         out.flush()
         if code not in ok:

@@ -95,6 +95,21 @@ def versions(library):
     return {name.partition("@")[2].lstrip("@") for name in names}
 
 
+def relocated(library):
+    """Own functions that the library would call through a table that others can fill."""
+    lines = subprocess.run(
+        ["readelf", "-rW", library], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    return {name for line in lines for name in re.findall(r"\brsm_\w+", line)}
+
+
+def never_unloaded(library):
+    text = subprocess.run(
+        ["readelf", "-dW", library], check=True, capture_output=True, text=True
+    ).stdout
+    return "NODELETE" in text
+
+
 def soname(library):
     text = subprocess.run(
         ["readelf", "-dW", library], check=True, capture_output=True, text=True
@@ -113,6 +128,8 @@ tap.ok(versions(sys.argv[1]) == {"RSM_1"}, "all are of version RSM_1", versions(
 same(tap, "the header declares the map", declared(), mapped())
 same(tap, "every function has its prototype here", set(PROTOTYPES), mapped())
 tap.ok(soname(sys.argv[1]) == "librsm.so.2", "soname is librsm.so.2", soname(sys.argv[1]))
+same(tap, "the library's calls of itself cannot be interposed", relocated(sys.argv[1]), set())
+tap.ok(never_unloaded(sys.argv[1]), "it stays for the threads that have used it", "no NODELETE")
 for function, parameters in PROTOTYPES.items():
     result = "void" if function in RETURNS_NOTHING else "int"
     source = f"#include <rsmapi.h>\n{result} (*pointer)({parameters}) = {function};\n"

@@ -8,6 +8,7 @@
 #include "guest.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SMALL	64	/* segments that a test opens at most */
@@ -65,9 +66,84 @@ static void exported_memory_is_limited(void)
 	expect(create_result(&surplus, address, STEP), RSM_SUCCESS);
 }
 
+#define USER	1000
+#define OTHER	1001
+
+struct demand {
+	uid_t uid;
+	long count;
+	size_t bytes;
+};
+
+/* As many segments as told, not one more; they stay until the parent is done. */
+static void take_segments(void *argument)
+{
+	const struct demand *demand = argument;
+	rsm_memseg_export_handle_t exports[SMALL], surplus;
+	void *address = memory(demand->bytes);
+	int error;
+	long i;
+
+	require(demand->count < SMALL, true);
+	require(setuid(demand->uid), 0);
+	for (i = 0; i < demand->count; i++)
+		require(create_result(&exports[i], address, demand->bytes), RSM_SUCCESS);
+	error = create_result(&surplus, address, demand->bytes);
+	child_ready(error);
+}
+
+static void a_user_takes_a_part_of_the_segments(void)
+{
+	long part = parameter("max_segments") * parameter("max_user_share") / 100;
+	struct demand first = { USER, part, page }, none = { USER, 0, page };
+	rsm_memseg_export_handle_t export;
+	struct child child, second;
+
+	child = child_start(take_segments, &first);
+	expect(child.number, RSMERR_INSUFFICIENT_RESOURCES);
+	/* The same user in another process; another one; root. */
+	second = child_start(take_segments, &none);
+	expect(second.number, RSMERR_INSUFFICIENT_RESOURCES);
+	expect(child_finish(&second), 0);
+	none.uid = OTHER;
+	second = child_start(take_segments, &none);
+	expect(second.number, RSM_SUCCESS);
+	expect(child_finish(&second), 0);
+	expect(create_result(&export, memory(page), page), RSM_SUCCESS);
+	expect(child_finish(&child), 0);
+}
+
+static void set_locked(size_t bytes)
+{
+	struct rlimit limit = { bytes, bytes };
+
+	require(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+}
+
+static void locked_memory_is_that_of_all_processes(void)
+{
+	struct demand none = { USER, 0, 4 * page };
+	struct child child, second;
+
+	set_locked(16 * page);
+	child = child_start(take_segments, &none);
+	expect(child.number, RSM_SUCCESS);
+	second = child_start(take_segments, &(struct demand){ USER, 3, 4 * page });
+	/* The first one has a quarter of it, this one all the rest. */
+	expect(second.number, RSMERR_INSUFFICIENT_MEM);
+	expect(child_finish(&second), 0);
+	expect(child_finish(&child), 0);
+	/* What was refused has left nothing. */
+	second = child_start(take_segments, &(struct demand){ USER, 4, 4 * page });
+	expect(second.number, RSMERR_INSUFFICIENT_MEM);
+	expect(child_finish(&second), 0);
+}
+
 static const struct test tests[] = {
 	TEST(segments_run_out),
 	TEST(exported_memory_is_limited),
+	TEST(a_user_takes_a_part_of_the_segments),
+	TEST(locked_memory_is_that_of_all_processes),
 };
 
 int main(int argc, char *argv[])

@@ -83,6 +83,33 @@ static void harmless_changes_do_not_end_it(void)
 	expect(rsm_memseg_export_unpublish(p.export), RSM_SUCCESS);
 }
 
+/* Whichever call is the first to meet it. */
+static void lost_memory_is_no_longer_published(void)
+{
+	rsm_memseg_id_t id = ID;
+	struct pollfd pollfd;
+	struct pair p;
+
+	for (int first = 0; first < 3; first++) {
+		p = pair();
+		expect(rsm_memseg_get_pollfd(p.export, &pollfd), RSM_SUCCESS);
+		expect(rsm_memseg_export_unpublish(p.export), RSMERR_POLLFD_IN_USE);
+		require(munmap(p.memory, page), 0);
+		if (first == 0)
+			expect(rsm_memseg_get_pollfd(p.export, &pollfd), RSMERR_BAD_SEG_HNDL);
+		if (first == 1)
+			expect(rsm_memseg_export_publish(p.export, &id, NULL, 0),
+			       RSMERR_BAD_SEG_HNDL);
+		expect(rsm_memseg_export_unpublish(p.export), RSMERR_SEG_NOT_PUBLISHED);
+		expect(rsm_memseg_export_republish(p.export, NULL, 0), RSMERR_SEG_NOT_PUBLISHED);
+		expect(rsm_memseg_export_publish(p.export, &id, NULL, 0), RSMERR_BAD_SEG_HNDL);
+		expect(rsm_memseg_get_pollfd(p.export, &pollfd), RSMERR_BAD_SEG_HNDL);
+		expect(rsm_memseg_export_destroy(p.export), RSMERR_POLLFD_IN_USE);
+		expect(rsm_memseg_release_pollfd(p.export), RSM_SUCCESS);
+		expect(rsm_memseg_export_destroy(p.export), RSM_SUCCESS);
+	}
+}
+
 static void pins_are_counted_and_given_back(void)
 {
 	long before = pinned_kib(), kib = (long)page / 1024;
@@ -154,6 +181,7 @@ static void children_that_write_do_not_end_it(void)
 static const struct test tests[] = {
 	TEST(replaced_memory_ends_the_segment),
 	TEST(harmless_changes_do_not_end_it),
+	TEST(lost_memory_is_no_longer_published),
 	TEST(pins_are_counted_and_given_back),
 	TEST(last_close_ends_it_whoever_closes),
 	TEST(children_that_write_do_not_end_it),

@@ -77,7 +77,8 @@ def bad_parameters_are_refused(lab):
     node = lab.node(1)
     node.drivers("unload")
     try:
-        for parameter in ("max_segments=0", "max_segments=65536", "max_exported_memory=101"):
+        for parameter in ("max_segments=0", "max_segments=65536", "max_exported_memory=101",
+                          "max_user_share=0", "max_user_share=101"):
             status, _, _ = node.run("modprobe", "rsm", parameter)
             if not status:
                 raise AssertionError(f"{parameter} was accepted")

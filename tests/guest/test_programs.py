@@ -6,7 +6,7 @@ import guestprograms
 from guestprograms import testlib
 
 PROGRAMS = ["controllers", "exports", "imports", "barriers", "transfers", "implicit", "vectors",
-            "signals", "pollfds", "segmentids", "lifecycle", "users", "changes", "losses",
+            "signals", "stale", "pollfds", "segmentids", "lifecycle", "users", "changes", "losses",
             "status"]
 ELSEWHERE = ["faults", "hotplug", "limits", "races"]    # run by scripts of their own
 

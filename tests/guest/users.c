@@ -91,7 +91,7 @@ static void umask_077_keeps_others_out(void)
 {
 	static const struct attempt attempts[] = {
 		{ &owner, RDWR, OK }, { &member, READ, DENIED }, { &stranger, READ, DENIED },
-		{ &stranger, 0, OK },
+		{ &owner, 0, OK }, { &member, 0, DENIED }, { &stranger, 0, DENIED },
 	};
 
 	check_attempts((struct rights){ 077, NO_LIST }, attempts, ARRAY(attempts));
@@ -132,6 +132,7 @@ static void list_0624_serves_each_class(void)
 {
 	static const struct attempt attempts[] = {
 		{ &owner, RDWR, OK }, { &member, WRITE, OK }, { &member, READ, DENIED },
+		{ &member, 0, OK }, { &stranger, 0, OK },
 		{ &stranger, READ, OK }, { &stranger, WRITE, DENIED },
 	};
 
@@ -142,6 +143,7 @@ static void list_0600_is_for_the_owner(void)
 {
 	static const struct attempt attempts[] = {
 		{ &owner, RDWR, OK }, { &member, READ, DENIED }, { &stranger, READ, DENIED },
+		{ &stranger, 0, DENIED },
 	};
 
 	check_attempts((struct rights){ 0, 0600 }, attempts, ARRAY(attempts));
@@ -150,7 +152,7 @@ static void list_0600_is_for_the_owner(void)
 static void the_owner_class_comes_first(void)
 {
 	static const struct attempt attempts[] = {
-		{ &owner, READ, DENIED }, { &stranger, READ, OK },
+		{ &owner, READ, DENIED }, { &owner, 0, DENIED }, { &stranger, READ, OK },
 	};
 
 	check_attempts((struct rights){ 0, 0066 }, attempts, ARRAY(attempts));
@@ -165,6 +167,63 @@ static void root_connects_to_everything(void)
 	check_attempts((struct rights){ 077, NO_LIST }, attempts, ARRAY(attempts));
 }
 
+/* What a node does not get no user of it has. */
+static void list_0000_is_for_nobody(void)
+{
+	static const struct attempt attempts[] = {
+		{ &owner, RDWR, DENIED }, { &owner, 0, DENIED }, { NULL, RDWR, DENIED },
+		{ NULL, 0, DENIED },
+	};
+
+	check_attempts((struct rights){ 0, 0 }, attempts, ARRAY(attempts));
+}
+
+static void publish_to_all_and_go(void *argument)
+{
+	struct rights rights = { 0, NO_LIST };
+
+	(void)argument;
+	export_as_owner(&rights);
+}
+
+/* Nothing has arrived when the parent is done. */
+static void publish_privately(void *argument)
+{
+	rsm_memseg_export_handle_t export;
+	rsm_memseg_id_t id = ID;
+
+	(void)argument;
+	become(&owner);
+	umask(077);
+	export = create(memory(page), page);
+	require(rsm_memseg_export_publish(export, &id, NULL, 0), RSM_SUCCESS);
+	child_ready(0);
+	expect(rsm_intr_signal_wait(export, 0), RSMERR_TIMEOUT);
+}
+
+static void a_kept_import_posts_to_nobody(void)
+{
+	struct child exporter = child_start(publish_to_all_and_go, NULL);
+	rsm_memseg_import_handle_t import;
+
+	become(&stranger);
+	import = connect_to(ID, WRITE);
+	expect(child_finish(&exporter), 0);
+	expect(rsm_intr_signal_post(import, 0), RSM_SUCCESS);
+}
+
+static void a_kept_import_posts_to_no_stranger(void)
+{
+	struct child exporter = child_start(publish_to_all_and_go, NULL), other;
+	rsm_memseg_import_handle_t import = connect_to(ID, WRITE);
+
+	expect(child_finish(&exporter), 0);
+	other = child_start(publish_privately, NULL);
+	become(&stranger);
+	expect(rsm_intr_signal_post(import, 0), RSM_SUCCESS);
+	expect(child_finish(&other), 0);
+}
+
 static const struct test tests[] = {
 	TEST(umask_077_keeps_others_out),
 	TEST(umask_022_lets_others_read),
@@ -174,6 +233,9 @@ static const struct test tests[] = {
 	TEST(list_0600_is_for_the_owner),
 	TEST(the_owner_class_comes_first),
 	TEST(root_connects_to_everything),
+	TEST(list_0000_is_for_nobody),
+	TEST(a_kept_import_posts_to_nobody),
+	TEST(a_kept_import_posts_to_no_stranger),
 };
 
 int main(int argc, char *argv[])

@@ -27,13 +27,13 @@ def _creates(p):
 
 
 def _publishes(p):
-    return any(h and h.published for h in p.exports)
+    return any(h and h.export.state == "published" for h in p.exports)
 
 
 # What a process must have, or the call can only fail for the lack of it.
 NEEDS = {
     "create": lambda p: not all(p.exports),
-    "publish": lambda p: any(h and not h.published for h in p.exports),
+    "publish": lambda p: any(h and h.export.state != "published" for h in p.exports),
     "unpublish": _publishes, "republish": _publishes, "rebind": _creates,
     "destroy": lambda p: any(p.exports), "connect": lambda p: not all(p.imports),
     "local": lambda p: not all(p.locals), "freelocal": lambda p: any(p.locals),
@@ -176,7 +176,7 @@ class Generator:
                 self._rare(offset, [512]), self._rare(length, [0, 100]), self.rng.randrange(2)]
 
     def _publish(self, p):
-        fresh = [i for i, h in enumerate(p.exports) if h and not h.published]
+        fresh = [i for i, h in enumerate(p.exports) if h and h.export.state != "published"]
         slot = self.rng.choice(fresh) if fresh else self._slot(p.exports)
         key = self._rare(self.rng.choice(IDS), BAD_IDS + [0, 0, 0], 0.1)
         return [slot, key, self._acl(p)]

@@ -27,6 +27,8 @@ class ImportRules(Rules):
             if self.wrong == "list":
                 return OK
             return SEG_NOT_PUBLISHED_TO_NODE
+        if not offer:
+            return PERM_DENIED
         if p.euid == 0:
             return OK
         if p.euid == share.uid:
@@ -35,7 +37,8 @@ class ImportRules(Rules):
             digit = offer >> 3
         else:
             digit = offer
-        return PERM_DENIED if wish & ~((digit & 7) << 6) else OK
+        rights = (digit & 6) << 6
+        return OK if rights and not wish & ~rights else PERM_DENIED
 
     def _add_import(self, p, slot, share, offers, wish):
         import_ = Import(share, [import_mode(wish, o) for o in offers])

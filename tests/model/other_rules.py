@@ -115,20 +115,32 @@ class AllRules(ImportRules):
         export = self.published[share.export.node].get(share.key)
         if not export:
             return
-        if share.remote and (export.controller != SCI or export.offer(share.node) is None):
+        if share.remote and share not in export.shares and \
+                (export.controller != SCI or not export.offer(share.node)):
             return
         export.events.post(once, share.remote)
+
+    def _may_not_post(self, p, h):
+        """An import that has ended posts only to what its process could connect to."""
+        share = h.share
+        return share.state != "connected" and \
+            self._fresh(p, share.controller, share.export.node, share.key, 0)[0] != OK
 
     def post(self, p, kind, slot, flags):
         h = p.segments(kind)[slot]
         line = f"post {kind} {slot} {flags}"
         once = bool(flags & 2)
+        stranger = kind and h and self._may_not_post(p, h)
+        if stranger and h.share.state == "doomed":
+            return None     # the node may have noticed the end, or not
         if self.wrong == "accumulate":
             once = False
         if not h:
             return line, exactly(BAD_SEG_HNDL)
 
         def done():
+            if stranger:
+                return
             if kind:
                 self.post_from_import(h, once)
                 return
@@ -158,7 +170,7 @@ class AllRules(ImportRules):
         line = f"getpoll {kind} {slot}"
         if not h:
             return line, exactly(BAD_SEG_HNDL)
-        usable = bool(kind) or h.published
+        usable = bool(kind) or h.export.state == "published"
 
         def judge(result, words):
             wanted = [OK if usable else BAD_SEG_HNDL, str(int(usable)), "1"]

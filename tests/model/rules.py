@@ -175,7 +175,7 @@ class Rules:
             return line, exactly(BAD_SEG_HNDL)
         if acl is None:
             return line, exactly(BAD_ACL)
-        if h.published:
+        if h.export.state == "published":
             return line, exactly(SEG_ALREADY_PUBLISHED)
         if key and (key < 0x400000 or key >= 0x80000000):
             return line, exactly(RESERVED_SEGID)
@@ -185,8 +185,6 @@ class Rules:
             error = NOT_CREATOR
         elif error:
             pass
-        elif export.state == "published":
-            error = SEG_ALREADY_PUBLISHED
         elif export.state == "zombie":
             error = BAD_SEG_HNDL
         elif key in self.published[p.node]:
@@ -201,7 +199,6 @@ class Rules:
             if result or (got != key if key else got < 0x80000000):
                 return f"0 {key or 'a generated id'}"
             export.key, export.acl, export.state = got, acl, "published"
-            h.published = True
             self.published[p.node][got] = export
             return None
         return line, judge
@@ -211,18 +208,15 @@ class Rules:
         line = f"unpublish {slot}"
         if not h:
             return line, exactly(BAD_SEG_HNDL)
-        if not h.published:
+        if h.export.state != "published":
             return line, exactly(SEG_NOT_PUBLISHED)
         if h.polls:
             return line, exactly(POLLFD_IN_USE)
         if h.export.creator is not p:
             return line, exactly(NOT_CREATOR)
-        if h.export.state != "published":
-            return line, exactly(SEG_NOT_PUBLISHED)
 
         def done():
             self._withdraw(h.export)
-            h.published = False
         return line, exactly(OK, done)
 
     def republish(self, p, slot, acl):
@@ -230,13 +224,11 @@ class Rules:
         line = f"republish {slot} {self._acl_text(acl)}"
         if not h:
             return line, exactly(BAD_SEG_HNDL)
-        if not h.published:
-            return line, exactly(SEG_NOT_PUBLISHED)
-        if acl is None:
-            return line, exactly(BAD_ACL)
         export = h.export
         if export.state != "published":
             return line, exactly(SEG_NOT_PUBLISHED)
+        if acl is None:
+            return line, exactly(BAD_ACL)
         if export.creator is not p:
             return line, exactly(NOT_CREATOR)
         error = self._acl_error(p, export, acl)

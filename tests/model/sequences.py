@@ -117,10 +117,8 @@ class Runner:
         if step is None:
             return
         self._judge(p.node, p.number, *step)
-        for slot, h in lost:
-            step = self.world.unpublish(p, slot) if h.published else \
-                self.world.publish(p, slot, 0x400000, [])
-            self._judge(p.node, p.number, *step)
+        for slot, _ in lost:
+            self._judge(p.node, p.number, *self.world.unpublish(p, slot))
 
     def step(self, call):
         node, number, name, args = call

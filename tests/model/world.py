@@ -163,7 +163,7 @@ class Import:
 
 class LibExport:
     def __init__(self, export):
-        self.export, self.published, self.polls = export, False, 0
+        self.export, self.polls = export, 0
 
     @property
     def events(self):
@@ -171,7 +171,7 @@ class LibExport:
 
     def copy(self):
         other = LibExport(self.export)
-        other.published, other.polls = self.published, self.polls
+        other.polls = self.polls
         self.export.users += 1
         return other
 

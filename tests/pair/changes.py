@@ -44,10 +44,12 @@ def rebinds_under_stores_abort_nobody(exporting, importing):
 
 
 def node_taken_off_the_list_keeps_its_import(exporting, importing):
-    with Shell(exporting) as e, Shell(importing) as i, Shell(importing) as other:
+    with Shell(exporting) as e, Shell(importing) as i, Shell(importing) as other, \
+            Shell(importing) as reader:
         e.publish(0, "400302", acl=f"{importing.number}:0666")
         i.load(0, exporting.number, "400302")
         i.ok(f"connect 1 {exporting.number} 400302")
+        reader.ok(f"connect 0 {exporting.number} 400302 0400")
         e.ok(f"republish 0 {exporting.number}:0666")
         pairlib.wait_for(lambda: other.ask(f"connect 0 {exporting.number} 400302")[0] ==
                          pairlib.SEG_NOT_PUBLISHED_TO_NODE, 10, "refusal at the importing node")
@@ -58,8 +60,14 @@ def node_taken_off_the_list_keeps_its_import(exporting, importing):
         for line in ("fini 0", "unmap 0", "disconnect 0", "map 1 8192", "set 1 0 12"):
             i.ok(line)
         same(e.ok("get 0 0"), "12", "word of the import that was not mapped before")
+        # Who can store into the event words posts by that, who cannot by a message.
+        for shell, slot in (i, 1), (reader, 0):
+            e.fails("wait 0 0", pairlib.TIMEOUT)
+            shell.ok(f"post {slot}")
+            e.ok("wait 0 20000")
         i.ok("unmap 1")
         i.ok("disconnect 1")
+        reader.ok("disconnect 0")
         i.fails(f"connect 1 {exporting.number} 400302", pairlib.SEG_NOT_PUBLISHED_TO_NODE)
         e.ok("republish 0")
         i.ok(f"connect 1 {exporting.number} 400302")

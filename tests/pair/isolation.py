@@ -79,6 +79,32 @@ def hostile_importer_loses_the_memory(exporting, importing):
             same(next_owner.wait(), 0, f"status of memcheck ({next_owner.out!r})")
 
 
+def who_has_no_right_does_nothing_to_a_segment(exporting, importing):
+    node = importing.number
+    with Shell(exporting) as e, Shell(importing) as root, Shell(importing) as stranger:
+        stranger.ok("become 1000")
+        e.publish(0, "40010a", PAGE, f"{node}:0600")
+        e.publish(1, "40010b", PAGE, f"{node}:0000")
+        for wish in ("600", "400", "0"):
+            stranger.fails(f"connect 0 {exporting.number} 40010a {wish}", pairlib.PERM_DENIED)
+            root.fails(f"connect 1 {exporting.number} 40010b {wish}", pairlib.PERM_DENIED)
+        # A connection that ends does not become one to whatever gets the id next.
+        e.publish(2, "40010c", PAGE, f"{node}:0666")
+        stranger.ok(f"connect 2 {exporting.number} 40010c 400")
+        root.ok(f"connect 2 {exporting.number} 40010c 400")
+        e.ok("destroy 2")
+        e.publish(3, "40010c", PAGE, f"{node}:0600")
+        wait_for(lambda: stranger.ask(f"connect 3 {exporting.number} 40010c 0")[0] ==
+                 pairlib.PERM_DENIED, 20, "end of the old connection")
+        stranger.ok("post 2")
+        stranger.ok("post 2")
+        root.ok("post 2")
+        e.ok("wait 3 20000")
+        # What the stranger posted was before that.
+        e.fails("wait 3 0", pairlib.TIMEOUT)
+
+
 if __name__ == "__main__":
     pairlib.main(both_ways(nothing_but_the_published_is_reachable,
-                           hostile_importer_loses_the_memory), nodes=3)
+                           hostile_importer_loses_the_memory,
+                           who_has_no_right_does_nothing_to_a_segment), nodes=3)

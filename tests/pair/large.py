@@ -73,7 +73,7 @@ def sci_address_space_runs_out_and_comes_back(lab):
         pairlib.paths_are_active(lab)
         before = _inbound(exporting)
         with Shell(exporting) as e, Shell(importing) as i:
-            for k, mib in enumerate((700, 324, 324)):
+            for k, mib in enumerate((700, 323, 323)):
                 e.ok(f"export {k} {mib << 20}", SECONDS)
             for _ in range(3):
                 e.ok("publish 0 400410", SECONDS)
@@ -82,10 +82,10 @@ def sci_address_space_runs_out_and_comes_back(lab):
                 i.fails(f"connect 2 {exporting.number} 400412", pairlib.SEG_NOT_PUBLISHED)
                 e.ok("unpublish 1", SECONDS)
                 e.ok("publish 2 400412", SECONDS)
-                i.load(2, exporting.number, "400412", 324 << 20)
-                i.ok(f"set 2 {(324 << 20) - 8} 6")
+                i.load(2, exporting.number, "400412", 323 << 20)
+                i.ok(f"set 2 {(323 << 20) - 8} 6")
                 i.ok("close 2")
-                same(e.ok(f"get 2 {(324 << 20) - 8}"), "6", "last word of what fits now")
+                same(e.ok(f"get 2 {(323 << 20) - 8}"), "6", "last word of what fits now")
                 for command in ("fini", "unmap", "disconnect"):
                     i.ok(f"{command} 2")
                 e.ok("unpublish 0", SECONDS)

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Prints figures, judges nothing: `measure.py copy|put|map|revoke|connect`.
+"""Prints figures, judges nothing: `measure.py copy|put|barrier|map|revoke|signal|connect`.
 
 copy     time of a 64 KiB copy through the window over that of a local one
 put      time of put and get of several sizes over that of memcpy() in own memory
+barrier  time of barrier spans and of transfers of few bytes over that of a locked addition
 map      time of connect, map and first touch of the 10th, 1000th and 3800th segment, over
-         that of a signal there and back, and over that of the 10th
+         that of a signal there and back to who sleeps, and over that of the 10th
 revoke   time of taking a page back from all nodes while the other one has nothing to do,
          and while its kernel commits mappings without pause
+signal   times of a post and of a signal there and back, while the receiver looks and while it
+         sleeps, over that of two eventfds between two processes of this machine; doorbells
+         rung
 connect  time from the start of two nodes to the first successful connect
 """
 import re
@@ -18,7 +22,7 @@ import time
 
 import pairlib
 from pairlib import Shell
-from lab import testlib
+from lab import paths, testlib, ui
 
 COPY = 65536
 PUT_SIZES = [8, 64, 512, 4096, 65536, 1048576]
@@ -26,6 +30,8 @@ MARKS = [10, 1000, 3800]
 NEAR = 16       # as in mapcost.c
 REVOCATIONS = 5000
 RUNS = 5
+SIGNALS = "5000"
+BUSY_POLL = "/sys/module/rsm/parameters/busy_poll"
 
 
 def copy(lab):
@@ -44,7 +50,20 @@ def put(lab):
                   flush=True)
 
 
+def barrier(lab):
+    with Shell(lab.node(1)) as e:
+        e.publish(0, "400403")
+        for _ in range(RUNS):
+            print(lab.node(2).check("barriercost", "1", "400403", timeout=120), flush=True)
+
+
+def _set_busy_poll(lab, microseconds):
+    for node in lab.nodes:
+        node.check("sh", "-c", f"echo {microseconds} > {BUSY_POLL}")
+
+
 def map_segments(lab):
+    _set_busy_poll(lab, 0)
     count = str(MARKS[-1] + NEAR)
     for _ in range(RUNS):
         with lab.node(1).spawn("mapcost", "export", "500000", count) as e:
@@ -74,6 +93,48 @@ def revoke(lab):
     print(f"median ratio of p99 {statistics.median(ratios):.2f}")
 
 
+def _signals(*argv, node=None):
+    """What the program `signals` prints, in a node or on this machine."""
+    if node:
+        out = node.check("signals", *argv, timeout=120)
+    else:
+        out = ui.output([paths.HOST / "tests" / "pair" / "signals", *argv])
+    return {name: float(value) for name, value in re.findall(r"(\S+) ([\d.]+)", out)}
+
+
+def _rung(node, peer):
+    """Doorbells that the driver of NODE rang at PEER, and messages that needed none."""
+    out = node.check("cat", "/sys/kernel/debug/sci/sci0/peers")
+    return [int(n) for n in re.search(rf"^{peer.number} .* (\d+) (\d+)$", out, re.M).groups()]
+
+
+def _figure(name, times, floor):
+    return (f"{name}: p50 {times['p50']:.2f} p90 {times['p90']:.2f} p99 {times['p99']:.2f} us, "
+            f"p50 {times['p50'] / floor['p50']:.2f} x the floor, "
+            f"p99 {times['p99'] / times['p50']:.1f} x p50")
+
+
+def signal(lab):
+    one, two = lab.nodes
+    for _ in range(RUNS):
+        floor = _signals("floor", SIGNALS)
+        print(f"floor: p50 {floor['p50']:.2f} p99 {floor['p99']:.2f} us", flush=True)
+        for busy_poll in (500, 0):
+            _set_busy_poll(lab, busy_poll)
+            state = "receiver looks" if busy_poll else "receiver sleeps"
+            with one.spawn("signals", "echo", "400900") as echo:
+                echo.expect("^ready$")
+                before = _rung(two, one)
+                post = _signals("post", "1", "400900", SIGNALS, node=two)
+                rung, unrung = (new - old for old, new in zip(before, _rung(two, one)))
+                trip = _signals("ping", "1", "400900", SIGNALS, node=two)
+                echo.close_input()
+                echo.wait(30)
+            print(_figure(f"{state}, post alone", post, floor))
+            print(f"  doorbells {rung}, messages without {unrung}, of {SIGNALS} posts")
+            print(_figure(f"{state}, there and back", trip, floor), flush=True)
+
+
 def connect(lab, started):
     with Shell(lab.node(1)) as e, Shell(lab.node(2)) as i:
         e.publish(0, "400401")
@@ -82,8 +143,8 @@ def connect(lab, started):
 
 
 def main():
-    figures = {"copy": copy, "put": put, "map": map_segments, "revoke": revoke,
-               "connect": connect}
+    figures = {"copy": copy, "put": put, "barrier": barrier, "map": map_segments,
+               "revoke": revoke, "signal": signal, "connect": connect}
     if len(sys.argv) != 2 or sys.argv[1] not in figures:
         sys.exit(__doc__)
     lab = testlib.TestLab(2)

@@ -25,7 +25,7 @@ PAGE = 4096
 SIZE = 32 * PAGE
 MARKER = 0x5702E5E7
 FILL = 0x0F111ED0F111ED00
-SECONDS = 120
+SECONDS = 300
 WAITS = {"path": "/machine/peripheral/sci0", "property": "x-reset-waits"}
 
 
@@ -44,6 +44,16 @@ def under_storm(lab):
             e.ok(f"await 0 {SIZE - 8} {MARKER} 20000")
             e.ok(f"set 0 {SIZE - 8} 0")
         yield
+
+
+@contextlib.contextmanager
+def paused(node):
+    """Its processors stand still, and so does its clock: it does not miss the time."""
+    node.qmp("stop")
+    try:
+        yield
+    finally:
+        node.qmp("cont")
 
 
 def start_memcheck(node):
@@ -88,7 +98,7 @@ def waiting_reset(lab, reset):
         with contextlib.ExitStack() as stack:
             # Not while it boots, which would take long on a small host.
             for node in others:
-                stack.enter_context(halted(node))
+                stack.enter_context(paused(node))
             victim.wait_ready()
             memory = start_memcheck(victim)
         return words_changed(memory)
@@ -149,6 +159,16 @@ def adapters_are_reset_again_and_again_under_peers_that_halt(lab):
     pairlib.paths_are_active(lab)
 
 
+def describe(node):
+    """What a node that broke is at, as far as it still says."""
+    for command in (["ps", "-o", "pid,stat,time,args"], ["cat", "/proc/meminfo"]):
+        with contextlib.suppress(AssertionError, ui.Failure, OSError):
+            print(node.check(*command, timeout=20), flush=True)
+    for text in (str(node.qmp("query-status")), node.waits_for(),
+                 *node.log().splitlines()[-20:]):
+        print(f"# {text}", flush=True)
+
+
 def rounds(count, waits):
     lab = testlib.TestLab(3)
     found = broken = 0
@@ -161,6 +181,7 @@ def rounds(count, waits):
             except (AssertionError, ui.Failure, OSError) as error:
                 broken += 1
                 print(f"reset {k + 1}: node 1 broke: {error}", flush=True)
+                describe(lab.node(1))
                 lab.node(1).kill()
                 lab.heal()
                 continue

@@ -3,13 +3,15 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Who waits for a node that stands still, and how that ends."""
 import contextlib
+import json
+import os
+import signal
 import time
 
 import pairlib
-from pairlib import Shell, both_ways, halted, same, wait_for
+from pairlib import Shell, both_ways, halted, same, testlib, wait_for
 
 BAD_SEG_HNDL = 5
-INSUFFICIENT_RESOURCES = 31
 INTERRUPTED = 41
 HUNG_S = 2              # what the detector of hung tasks bears here
 HALTED_S = 3 * HUNG_S   # the time that passes is what is tested
@@ -34,10 +36,28 @@ def _exports(node):
     return node.check("cat", "/sys/kernel/debug/rsm/exports").splitlines()
 
 
+def _pinned(node):
+    return json.loads(node.check("rsmstat", "-j"))["agent"]["pinned_bytes"]
+
+
 def _meets(error):
     """What calls for a segment say that another thread unpublishes."""
     return [f"publish {error}", f"republish {error}", f"unpublish {INTERRUPTED}",
             f"get_pollfd {BAD_SEG_HNDL}"]
+
+
+def _interrupted(shell, line):
+    """Give a command that waits, and signals until it has given up."""
+    shell.send(line)
+    deadline = time.monotonic() + 20
+    while True:
+        shell.process.signal("USR1")
+        try:
+            same(shell.answer(line, 0.5)[0], INTERRUPTED, f"error of the interrupted {line}")
+            return
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def connect_to_a_halted_node_can_be_interrupted(exporting, importing):
@@ -45,18 +65,7 @@ def connect_to_a_halted_node_can_be_interrupted(exporting, importing):
         e.publish(0, "400500")
         same(i.path(exporting.number), pairlib.PATH_ACTIVE, "path before")
         with halted(exporting):
-            line = f"connect 0 {exporting.number} 400500"
-            i.send(line)
-            deadline = time.monotonic() + 20
-            while True:
-                i.process.signal("USR1")
-                try:
-                    error = i.answer(line, 0.5)[0]
-                    break
-                except AssertionError:
-                    if time.monotonic() > deadline:
-                        raise
-            same(error, INTERRUPTED, "error of the interrupted connect")
+            _interrupted(i, f"connect 0 {exporting.number} 400500")
         i.connects(0, exporting.number, "400500")
         i.ok("map 0 8192")
         i.ok("set 0 0 3")
@@ -95,22 +104,88 @@ def waiters_for_a_halted_importer_are_not_hung(exporting, importing):
             waits.feed("\n")
             waits.expect("held")
             doomed.send("unpublish 0")
-            doomed.process.signal("KILL")
+            doomed.kill()
             frees.ok("free 0")
             end = time.monotonic() + HALTED_S
             wait_for(lambda: time.monotonic() > end, HALTED_S + 10)
             same(len(_exports(exporting)), 4, "exports while their pages may be in use")
         same(waits.wait(), 0, f"status of waits ({waits.err!r})")
         same(waits.out.split("\n")[1:-1],
-             [f"rebind {INTERRUPTED}", *_meets(INSUFFICIENT_RESOURCES),
+             [f"rebind {INTERRUPTED}", *_meets(pairlib.INSUFFICIENT_RESOURCES),
               f"rebind {INTERRUPTED}", *_meets(INTERRUPTED), "held", "ended 0", "ended 0"],
              "what the threads of waits met")
-        same(doomed.process.wait(), 128 + 9, "status of the killed exporter")
         frees.fails("unpublish 0", pairlib.SEG_NOT_PUBLISHED)
         frees.ok("destroy 0")
         for slot in range(4):
             i.fails(f"close {slot}", pairlib.CONN_ABORTED)
     wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
+
+
+def exporters_leave_a_halted_importer_behind(exporting, importing):
+    """Calls are interrupted, closing and being killed wait for nobody; ids are free at once."""
+    ids = [f"{0x400550 + n:x}" for n in range(8)]
+    pinned = _pinned(exporting)
+    with Shell(importing) as i, Shell(exporting) as e, Shell(exporting) as doomed, \
+            Shell(exporting) as other:
+        for slot, segment_id in enumerate(ids):
+            (doomed if slot > 2 else e).publish(slot, segment_id)
+            i.load(slot, exporting.number, segment_id)
+        e.ok("export 10 8192 1")
+        e.ok("publish 10 40055f")
+        i.load(10, exporting.number, "40055f")
+        with halted(importing):
+            _interrupted(e, "unpublish 0")
+            _interrupted(e, "unpublish 0")
+            e.ok("destroy 1", 5)
+            e.ok("destroy 2", 5)
+            before = time.monotonic()
+            doomed.kill()
+            if time.monotonic() - before > testlib.scaled(8):
+                raise AssertionError("a killed exporter waits for the importer")
+            same(len(_exports(exporting)), len(ids) + 1, "exports while their pages may be in use")
+            for slot, segment_id in enumerate(ids):
+                other.publish(slot, segment_id)
+            same(_pinned(exporting) - pinned, (2 * len(ids) + 1) * 8192,
+                 "bytes pinned, those that may be in use and new ones")
+        e.ok("unpublish 0")
+        e.fails("unpublish 0", pairlib.SEG_NOT_PUBLISHED)
+        e.ok("destroy 0")
+        same(e.ok("get 10 0"), "0", "word of a segment that nobody touched")
+        for slot in range(len(ids)):
+            other.ok(f"destroy {slot}")
+        e.ok("destroy 10")
+    wait_for(lambda: not _exports(exporting), 10, "exports that are gone")
+    same(_pinned(exporting), pinned, "bytes pinned at the end")
+
+
+def an_interrupted_rebind_goes_on(exporting, importing):
+    with Shell(importing) as i, exporting.spawn("rebinds", "400570") as rebinds:
+        rebinds.expect("ready")
+        i.load(0, exporting.number, "400570")
+        with halted(importing):
+            rebinds.feed("\n")
+            rebinds.expect(f"rebind {INTERRUPTED}\n")
+        rebinds.feed("\n")
+        rebinds.expect("rebind 0\n")
+        wait_for(lambda: i.ok("get 0 0") == "2", 10, "the word of the new memory")
+        rebinds.feed("\n")
+        same(rebinds.wait(), 0, f"status of rebinds ({rebinds.err!r})")
+
+
+def unbinding_says_for_whom_it_waits(exporting, importing):
+    driver = "/sys/bus/pci/drivers/sci"
+    device = exporting.check("sh", "-c", f"basename {driver}/0*").strip()
+    with Shell(exporting) as e, Shell(importing) as i:
+        e.publish(0, "400580")
+        i.load(0, exporting.number, "400580")
+        with halted(importing), \
+                exporting.spawn("sh", "-c", f"echo {device} >{driver}/unbind") as unbind:
+            wait_for(lambda: f"exported memory: {importing.number}\n" in exporting.dmesg(), 30,
+                     "the node that is waited for, in the log")
+            same(unbind.running(), True, "that the unbinding waits")
+            os.kill(importing.process()["pid"], signal.SIGCONT)
+            same(unbind.wait(60), 0, f"status of the unbinding ({unbind.err!r})")
+        exporting.check("sh", "-c", f"echo {device} >{driver}/bind")
 
 
 def a_close_by_the_kernel_holds_up_no_other(exporting, importing):
@@ -148,5 +223,8 @@ if __name__ == "__main__":
         connect_to_a_halted_node_can_be_interrupted,
         interrupted_connects_cost_nothing,
         waiters_for_a_halted_importer_are_not_hung,
+        exporters_leave_a_halted_importer_behind,
+        an_interrupted_rebind_goes_on,
+        unbinding_says_for_whom_it_waits,
         a_close_by_the_kernel_holds_up_no_other,
         lost_segments_hold_up_no_terminal))

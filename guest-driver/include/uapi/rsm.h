@@ -12,6 +12,11 @@
  * import segment for good.  Everything that a descriptor names dies with its
  * last close.
  *
+ * EXPORT and CONNECT return the segment's `identity`, which no other segment of
+ * the node has or had since the module was loaded.  All other commands for
+ * segments are given it, and fail with BAD_SEG_HNDL if the descriptor has another
+ * one: the program has closed the descriptor and its number was used again.
+ *
  * An ioctl fails with -1 and errno only for what the kernel itself refuses:
  * ENOTTY (unknown number), EFAULT (argument not accessible), EINVAL (flags or
  * reserved members not 0), EINTR (a signal came while it waited).  In all
@@ -24,7 +29,8 @@
  *
  * Byte order: all words of ioctls and of the generation area are in that of the
  * machine.  The path state is memory of the adapter, so its words, of types
- * __le32, are little-endian on every machine.
+ * __le32, are little-endian on every machine; the events of an export are memory
+ * of its node, so their words are in the byte order of that one.
  */
 #ifndef _UAPI_RSM_H
 #define _UAPI_RSM_H
@@ -42,9 +48,10 @@
 /*
  * mmap offsets.  Below RSM_MMAP_STATUS: byte offset in an import segment; none
  * is as long.  A program of 32 bits passes offsets in units of 4 KiB, so that
- * nothing above 1 << 44 is within its reach.
+ * nothing from 1 << 44 on is within its reach.
  */
 #define RSM_MMAP_STATUS		(1ULL << 43)	/* import descriptor: its path state, read-only */
+#define RSM_MMAP_EVENTS		(3ULL << 42)	/* import descriptor: struct rsm_event_words */
 #define RSM_MMAP_GENERATION	0		/* control descriptor: generation area, read-only */
 
 /*
@@ -119,6 +126,7 @@ struct rsm_ioc_export {
 	char controller[RSM_CONTROLLER_NAME];
 	__aligned_u64 vaddr;		/* multiple of the page size */
 	__aligned_u64 length;		/* bytes, multiple of the page size */
+	__aligned_u64 identity;		/* out */
 };
 
 #define RSM_EXPORT_ALLOW_REBIND	0x1
@@ -139,6 +147,7 @@ struct rsm_acl_entry {
 struct rsm_ioc_publish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__aligned_u64 identity;
 	__aligned_u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
 	__u32 key;		/* segment id; 0 = choose one; out: the id */
@@ -148,6 +157,7 @@ struct rsm_ioc_publish {
 struct rsm_ioc_unpublish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__aligned_u64 identity;
 };
 
 /*
@@ -158,6 +168,7 @@ struct rsm_ioc_unpublish {
 struct rsm_ioc_republish {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__aligned_u64 identity;
 	__aligned_u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
 	__u32 reserved;		/* 0 */
@@ -172,6 +183,7 @@ struct rsm_ioc_republish {
 struct rsm_ioc_rebind {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__aligned_u64 identity;
 	__aligned_u64 vaddr;
 	__aligned_u64 length;
 };
@@ -190,9 +202,11 @@ struct rsm_ioc_connect {
 	__u32 attributes;	/* out: RSM_CONNECT_* */
 	__u32 path_offset;	/* out: of struct rsm_path_state in the RSM_MMAP_STATUS page */
 	__u32 path_changes;	/* out: rsm_path_state.changes at the time of connection */
+	__aligned_u64 identity;		/* out */
 };
 
 #define RSM_CONNECT_PATH	0x1	/* remote: RSM_MMAP_STATUS can be mapped */
+#define RSM_CONNECT_EVENTS	0x4	/* RSM_MMAP_EVENTS may be mapped, to read and write */
 #define RSM_CONNECT_BIG_ENDIAN	0x2	/* byte order of the exporter */
 
 /*
@@ -201,7 +215,7 @@ struct rsm_ioc_connect {
  * they were before it.  If not, CHECK tells what happened to this import.
  */
 struct rsm_path_state {
-	__le32 link;		/* 2 = up */
+	__le32 link;		/* RSM_LINK_UP, or anything else */
 	__le32 incarnation;	/* of the exporting node */
 	__le32 changes;		/* of link and incarnation */
 	__le32 errors;		/* failed accesses to the node */
@@ -210,23 +224,51 @@ struct rsm_path_state {
 	__le32 revokes;		/* revocations of mapped pages of the node */
 };
 
+#define RSM_LINK_UP	2
+
 /*
- * CHECK: status is CONN_ABORTED if this connection has ended, whether or not
- * the agent had heard of it before; 0 if it stands (whatever other segments of
- * that node suffered); BAD_SEG_HNDL if this is no import.
+ * CHECK.  An import: status is CONN_ABORTED if this connection has ended, whether
+ * or not the agent had heard of it before; 0 if it stands (whatever other segments
+ * of that node suffered).  An export: 0 if it is published, SEG_NOT_PUBLISHED if
+ * not, be it that its memory or its controller is gone.
  */
 struct rsm_ioc_check {
 	__u32 status;
 	__u32 flags;		/* 0 */
+	__aligned_u64 identity;
+};
+
+/* IDENTIFY: 0 if this is the segment of that identity, whatever became of it. */
+struct rsm_ioc_identify {
+	__u32 status;
+	__u32 flags;		/* 0 */
+	__aligned_u64 identity;
+};
+
+/*
+ * The events of an export, in the memory of the exporting node and in its byte order.  Who
+ * imports the segment for writing may post without asking anybody: add 1 to `posted` by an
+ * atomic operation, which is a full barrier; then, if `sleeps` is not 0, POST with
+ * RSM_POST_WAKE.  Unconsumed events are posted - taken.  An importer that writes anything
+ * else harms those that use the same segment.
+ */
+struct rsm_event_words {
+	__u32 posted;		/* events, ever */
+	__u32 taken;		/* of them, consumed: for others to read */
+	__u32 dropped;		/* not posted, for one was pending; by atomic operations as well */
+	__u32 reserved[13];
+	__u32 sleeps;		/* somebody waits who does not look */
 };
 
 /* POST: one event to the exporter or to all importers.  (4.18) */
 struct rsm_ioc_post {
 	__u32 status;
 	__u32 flags;		/* RSM_POST_* */
+	__aligned_u64 identity;
 };
 
 #define RSM_POST_NO_ACCUMULATE	0x1	/* drop it where one is pending */
+#define RSM_POST_WAKE		0x2	/* import: no event, the exporter's is posted already */
 
 /*
  * CONSUME: take one pending event of this descriptor; status TIMEOUT if there
@@ -234,8 +276,11 @@ struct rsm_ioc_post {
  */
 struct rsm_ioc_consume {
 	__u32 status;
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* RSM_CONSUME_* */
+	__aligned_u64 identity;
 };
+
+#define RSM_CONSUME_LOOK	0x1	/* if there is none, look for it for a short time */
 
 /*
  * What everybody may see of a segment, as of a System V one with ipcs(1): no
@@ -291,20 +336,18 @@ struct rsm_ioc_segments {
 #define RSM_COUNT_MESSAGES_SENT		0
 #define RSM_COUNT_MESSAGES_RECEIVED	1
 #define RSM_COUNT_MESSAGES_DROPPED	2	/* received, and broke the rules */
-#define RSM_COUNT_MESSAGES_STALE	3	/* received, of a session that is over */
-#define RSM_COUNT_MESSAGES_FAILED	4	/* not sent: no path, no room, a signal */
-#define RSM_COUNT_CONNECTS_REPEATED	5	/* CONNECT sent again, there was no answer */
-#define RSM_COUNT_SESSIONS		6	/* the path became active */
-#define RSM_COUNT_CONNECTS_MADE		7	/* connections to segments of the node */
-#define RSM_COUNT_CONNECTS_FAILED	8	/* asked for, whatever the reason */
-#define RSM_COUNT_CONNECTS_GRANTED	9	/* connections of the node to segments here */
-#define RSM_COUNT_CONNECTS_REFUSED	10
-#define RSM_COUNT_DISCONNECTS		11	/* ended connections to the node, by force */
-#define RSM_COUNT_EVICTIONS		12	/* ended connections of the node, by unpublishing */
-#define RSM_COUNT_POSTS_SENT		13	/* events */
-#define RSM_COUNT_POSTS_FAILED		14
-#define RSM_COUNT_POSTS_RECEIVED	15	/* for a segment that the node may post to */
-#define RSM_COUNT_POSTS_DROPPED		16	/* for any other one */
+#define RSM_COUNT_MESSAGES_FAILED	3	/* not sent: no path, no room, a signal */
+#define RSM_COUNT_SESSIONS		4	/* the path became active */
+#define RSM_COUNT_CONNECTS_MADE		5	/* connections to segments of the node */
+#define RSM_COUNT_CONNECTS_FAILED	6	/* asked for, whatever the reason */
+#define RSM_COUNT_CONNECTS_GRANTED	7	/* connections of the node to segments here */
+#define RSM_COUNT_CONNECTS_REFUSED	8
+#define RSM_COUNT_DISCONNECTS		9	/* ended connections to the node, by force */
+#define RSM_COUNT_EVICTIONS		10	/* ended connections of the node, by unpublishing */
+#define RSM_COUNT_POSTS_SENT		11	/* events */
+#define RSM_COUNT_POSTS_FAILED		12
+#define RSM_COUNT_POSTS_RECEIVED	13	/* for a segment that the node may post to */
+#define RSM_COUNT_POSTS_DROPPED		14	/* for any other one */
 #define RSM_COUNTS			24	/* those without a name are 0 */
 
 /* What struct rsm_path_state says, as words of the machine. */
@@ -368,5 +411,6 @@ struct rsm_ioc_counters {
 #define RSM_IOC_REBIND		_IOWR(RSM_IOC_MAGIC, 0x0b, struct rsm_ioc_rebind)
 #define RSM_IOC_SEGMENTS	_IOWR(RSM_IOC_MAGIC, 0x0c, struct rsm_ioc_segments)
 #define RSM_IOC_COUNTERS	_IOWR(RSM_IOC_MAGIC, 0x0d, struct rsm_ioc_counters)
+#define RSM_IOC_IDENTIFY	_IOWR(RSM_IOC_MAGIC, 0x0e, struct rsm_ioc_identify)
 
 #endif /* _UAPI_RSM_H */

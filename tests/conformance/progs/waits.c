@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "waiting.h"
@@ -102,14 +103,14 @@ static int post(rsm_memseg_import_handle_t import)
 	return rsm_intr_signal_post(import, 0);
 }
 
-static int vector_with_post(rsm_memseg_import_handle_t import,
-			    int (*call)(rsm_scat_gath_t *))
+static int vector(rsm_memseg_import_handle_t import, int (*call)(rsm_scat_gath_t *),
+		  int flags)
 {
 	uint64_t word = 0;
 	rsm_iovec_t entry = { RSM_VA_TYPE, { .vaddr = (void *)&word }, 0, 0, 8 };
 	rsm_scat_gath_t sg = {
 		.io_request_count = 1, .remote_handle = import, .iovec = &entry,
-		.flags = RSM_IMPLICIT_SIGPOST,
+		.flags = flags,
 	};
 
 	return call(&sg);
@@ -117,19 +118,22 @@ static int vector_with_post(rsm_memseg_import_handle_t import,
 
 static int putv_with_post(rsm_memseg_import_handle_t import)
 {
-	return vector_with_post(import, rsm_memseg_import_putv);
+	return vector(import, rsm_memseg_import_putv, RSM_IMPLICIT_SIGPOST);
 }
 
 static int getv_with_post(rsm_memseg_import_handle_t import)
 {
-	return vector_with_post(import, rsm_memseg_import_getv);
+	return vector(import, rsm_memseg_import_getv, RSM_IMPLICIT_SIGPOST);
 }
 
 static void post_until(void *argument)
 {
+	const struct rlimit no_room = { 0, 0 };
 	struct posting *posting = argument;
 	int ret = RSM_SUCCESS;
 
+	/* Where the library cannot map the words of the segment, a post is a message. */
+	require(setrlimit(RLIMIT_AS, &no_room), 0);
 	while (posting->posted < MANY_POSTS && ret == RSM_SUCCESS) {
 		ret = posting->post(posting->import);
 		posting->posted++;
@@ -176,6 +180,8 @@ static void e_a_post_that_waits_is_interrupted_by_a_signal(void)
 	size_t i;
 
 	sigaction(SIGUSR1, &action, NULL);
+	/* While there is room to map the segment. */
+	require(vector(imported.import, rsm_memseg_import_putv, 0), RSM_SUCCESS);
 	host_ok("pause");
 	for (i = 0; i < ARRAY(posts); i++) {
 		/* There is no room left after the first. */

@@ -7,7 +7,8 @@
  *
  * Usage: NODE ID OTHER TRIES.  Connects to ID, prints "ready", goes on when it
  * has read a line.  Prints whether posts to ID have filled the ring and how many
- * tries of OTHER were interrupted, then connects to that with patience.
+ * tries of OTHER were interrupted, then connects to that with patience.  The posts are
+ * those of an import without the right to write, which are messages.
  */
 #include <stdio.h>
 
@@ -31,7 +32,8 @@ int main(int argc, char *argv[])
 	other = pair_number(argv[3], 16);
 	tries = pair_number(argv[4], 10);
 	ctrl = pair_controller();
-	if (pair_connect(ctrl, node, pair_number(argv[2], 16), 10000, &first))
+	if (pair_connect(ctrl, node, pair_number(argv[2], 16), 10000, &im) ||
+	    rsm_memseg_import_connect(ctrl, node, pair_number(argv[2], 16), RSM_PERM_READ, &first))
 		pair_die("cannot connect");
 	printf("ready\n");
 	fflush(stdout);

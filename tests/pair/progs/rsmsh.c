@@ -12,6 +12,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -323,6 +324,16 @@ static int cmd_path(int n, char **arg)
 	return 0;
 }
 
+static int cmd_become(int n, char **arg)
+{
+	unsigned int id = (unsigned int)pair_number(arg[0], 10);
+
+	(void)n;
+	if (setgroups(0, NULL) || setgid(id) || setuid(id))
+		pair_die("cannot become %u", id);
+	return 0;
+}
+
 static int cmd_help(int n, char **arg);
 
 static const struct command {
@@ -356,6 +367,7 @@ static const struct command {
 	{ "post", 1, "SLOT [FLAGS]", cmd_post },
 	{ "wait", 2, "SLOT MS", cmd_wait },
 	{ "path", 1, "NODE [CONTROLLER]: state of the path", cmd_path },
+	{ "become", 1, "UID: and the group of that number", cmd_become },
 	{ "help", 0, "", cmd_help },
 };
 

@@ -15,6 +15,7 @@
  * sciprobe ring ROUNDS            ring all lines of all nodes, allowed or not; prints
  *                                 for each node that is up how many rings were made
  *                                 without a right, and how many errors were counted
+ * sciprobe bell NODE LINE         ring one line
  * sciprobe open|close NODE LINE   let a node ring a line of this one, or no more
  * sciprobe pending                own lines that were rung and that nobody serves
  *
@@ -182,10 +183,15 @@ static void learn(unsigned int node)
 	}
 }
 
+/*
+ * A segment is published with the page of its events behind it, which the driver maps
+ * for writing or not at all.
+ */
 static int is_allowed(uint64_t page, uint32_t key, int write)
 {
 	for (unsigned int i = 0; i < n_known; i++)
-		if (page >= known[i].first && page - known[i].first < known[i].count &&
+		if (page >= known[i].first &&
+		    page - known[i].first < known[i].count + !known[i].write &&
 		    key == known[i].key && (known[i].write || !write))
 			return 1;
 	return 0;
@@ -446,6 +452,14 @@ static int ring(unsigned long rounds)
 	return 0;
 }
 
+static int bell(unsigned int node, unsigned int line)
+{
+	if (!may_ring(node, line))
+		pair_die("node %u has not opened line %u", node, line);
+	set_reg(SCI_REG_DOORBELL, SCI_PUT(SCI_DOORBELL_NODE, node) | line);
+	return 0;
+}
+
 /* The driver enables the vectors that it uses; a ring of another line stays pending. */
 static int pending(void)
 {
@@ -485,6 +499,8 @@ static int run(int argc, char **argv)
 		return pending();
 	if (argc == 3 && !strcmp(what, "ring"))
 		return ring(pair_number(argv[2], 10));
+	if (argc == 4 && !strcmp(what, "bell"))
+		return bell(pair_number(argv[2], 10), pair_number(argv[3], 10));
 	if (argc == 4 && !strcmp(what, "open"))
 		return set_line(SCI_REG_LINE_OPEN, pair_number(argv[2], 10),
 				pair_number(argv[3], 10));
@@ -501,7 +517,7 @@ static int run(int argc, char **argv)
 		secret = pair_number(argv[4], 16);
 		return hunt(pair_number(argv[2], 10), pair_number(argv[3], 10));
 	}
-	pair_die("usage: sciprobe traps | pending | ring ROUNDS | open NODE LINE | "
+	pair_die("usage: sciprobe traps | pending | ring ROUNDS | bell NODE LINE | open NODE LINE | "
 		 "close NODE LINE | hunt NODE PAGES WORD | storm NODE WORD MS");
 }
 

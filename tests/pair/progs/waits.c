@@ -36,12 +36,6 @@ static void *unpublish(void *data)
 	return (void *)(long)rsm_memseg_export_unpublish(subject->export);
 }
 
-/* Whether a thread of ours sleeps in the kernel so that nothing can wake it but a peer. */
-static int is_idle(int thread)
-{
-	return task_state(thread) == 'I';
-}
-
 static void publish(struct subject *subject, const char *id, uint_t flags)
 {
 	rsm_memseg_id_t number = pair_number(id, 16);
@@ -63,7 +57,7 @@ static void have_unpublished(struct subject *subject)
 	pthread_sigmask(SIG_BLOCK, &alarm, NULL);
 	pthread_create(&subject->thread, NULL, unpublish, subject);
 	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
-	while (!subject->waiter || !is_idle(subject->waiter))
+	while (!subject->waiter || !task_sleeps(subject->waiter))
 		nanosleep(&pause, NULL);
 }
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,10 +50,15 @@ void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
+static void add(int *count, int change)
+{
+	__atomic_add_fetch(count, change, __ATOMIC_RELAXED);
+}
+
 /* The errno with which this call fails, or 0. */
 static int failure(enum fake_call call, int by_countdown)
 {
-	fake.calls[call]++;
+	__atomic_add_fetch(&fake.calls[call], 1, __ATOMIC_RELAXED);
 	if (fake.countdown && --fake.countdown == 0) {
 		fake.fired = true;
 		return by_countdown;
@@ -115,49 +121,77 @@ void fake_reset(void)
 	fake.generation[5] = 1;
 }
 
-static bool is_device(int fd)
+/* The inode of a descriptor of the device, 0 if it is none. */
+static __u64 identity_of(int fd)
 {
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && status.st_dev == device && S_ISREG(status.st_mode);
+	return fstat(fd, &status) == 0 && status.st_dev == device && S_ISREG(status.st_mode) ?
+	       status.st_ino : 0;
+}
+
+static bool is_device(int fd)
+{
+	return identity_of(fd);
+}
+
+/* Put @to in the place of @from in a table; true if it was there. */
+static bool replace(__u64 table[64], __u64 from, __u64 to)
+{
+	for (size_t i = 0; i < 64; i++) {
+		if (table[i] == from) {
+			table[i] = to;
+			return true;
+		}
+	}
+	return false;
 }
 
 int __wrap_open64(const char *path, int flags, ...)
 {
 	int error = failure(FAKE_OPEN, EMFILE);
 
+	/* As the real one, and those below. */
+	pthread_testcancel();
 	g_assert_cmpstr(path, ==, RSM_DEVICE);
 	g_assert_true(flags & O_CLOEXEC);
 	if (error) {
 		errno = error;
 		return -1;
 	}
-	fake.descriptors++;
+	add(&fake.descriptors, 1);
 	return memory_file("device", 0);
 }
 
 int __wrap_close(int fd)
 {
-	if (is_device(fd))
-		fake.descriptors--;
+	pthread_testcancel();
+	if (is_device(fd)) {
+		add(&fake.descriptors, -1);
+		replace(fake.exports, identity_of(fd), 0);
+		replace(fake.published, identity_of(fd), 0);
+	}
 	return __real_close(fd);
 }
 
 int __wrap_fcntl64(int fd, int command, ...)
 {
-	int error = failure(FAKE_FCNTL, EMFILE);
 	va_list list;
-	int minimum;
+	int minimum, error;
 
+	/* A test asks whether it has the descriptor. */
+	if (command == F_GETFD)
+		return __real_fcntl64(fd, command);
 	va_start(list, command);
 	minimum = va_arg(list, int);
 	va_end(list);
 	g_assert_cmpint(command, ==, F_DUPFD_CLOEXEC);
+	error = failure(FAKE_FCNTL, EMFILE);
 	if (error) {
 		errno = error;
 		return -1;
 	}
-	fake.descriptors++;
+	add(&fake.descriptors, 1);
 	return __real_fcntl64(fd, command, minimum);
 }
 
@@ -181,6 +215,15 @@ static void publish(struct rsm_ioc_publish *arg)
 	fake.publish = *arg;
 	if (!arg->key)
 		arg->key = RSM_USER_APP_ID_BASE;
+	if (!fake.status[_IOC_NR(RSM_IOC_PUBLISH)])
+		replace(fake.published, 0, arg->identity);
+}
+
+static void check(struct rsm_ioc_check *arg)
+{
+	if (replace(fake.exports, arg->identity, arg->identity) &&
+	    !replace(fake.published, arg->identity, arg->identity))
+		arg->status = RSMERR_SEG_NOT_PUBLISHED;
 }
 
 static void connect(struct rsm_ioc_connect *arg)
@@ -203,13 +246,25 @@ static void consume(struct rsm_ioc_consume *arg)
 	}
 }
 
-static void answer(unsigned long request, void *arg)
+/* Those that are given the identity of a segment, right after the flags. */
+static bool is_of_segment(unsigned long request)
+{
+	return request == RSM_IOC_PUBLISH || request == RSM_IOC_UNPUBLISH ||
+	       request == RSM_IOC_REPUBLISH || request == RSM_IOC_REBIND ||
+	       request == RSM_IOC_CHECK || request == RSM_IOC_POST ||
+	       request == RSM_IOC_CONSUME || request == RSM_IOC_IDENTIFY;
+}
+
+static void answer(int fd, unsigned long request, void *arg)
 {
 	switch (request) {
 	case RSM_IOC_INFO:
 		*(struct rsm_ioc_info *)arg = fake.info;
 		break;
 	case RSM_IOC_CONTROLLER:
+		if (strcmp(((struct rsm_ioc_controller *)arg)->name, fake.name))
+			memcpy(fake.name, ((struct rsm_ioc_controller *)arg)->name,
+			       sizeof(fake.name));
 		*(struct rsm_ioc_controller *)arg = fake.controller;
 		break;
 	case RSM_IOC_TOPOLOGY:
@@ -217,12 +272,21 @@ static void answer(unsigned long request, void *arg)
 		break;
 	case RSM_IOC_EXPORT:
 		fake.export = *(struct rsm_ioc_export *)arg;
+		((struct rsm_ioc_export *)arg)->identity = identity_of(fd);
+		replace(fake.exports, 0, identity_of(fd));
 		break;
 	case RSM_IOC_PUBLISH:
 		publish(arg);
 		break;
+	case RSM_IOC_UNPUBLISH:
+		replace(fake.published, ((struct rsm_ioc_unpublish *)arg)->identity, 0);
+		break;
+	case RSM_IOC_CHECK:
+		check(arg);
+		break;
 	case RSM_IOC_CONNECT:
 		connect(arg);
+		((struct rsm_ioc_connect *)arg)->identity = identity_of(fd);
 		break;
 	case RSM_IOC_POST:
 		fake.posts++;
@@ -244,6 +308,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(list, void *);
 	va_end(list);
 	g_assert_cmpuint(_IOC_NR(request), <, G_N_ELEMENTS(fake.status));
+	if (fake.hook)
+		fake.hook(request);
 	if (!is_device(fd))
 		error = ENOTTY;
 	if (error) {
@@ -251,9 +317,13 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		return -1;
 	}
 	/* Flags are zero unless the request has some; the real agent checks. */
-	if (request != RSM_IOC_EXPORT && request != RSM_IOC_POST)
+	if (request != RSM_IOC_EXPORT && request != RSM_IOC_POST && request != RSM_IOC_CONSUME)
 		g_assert_cmpuint(arg[1], ==, 0);
-	answer(request, arg);
+	if (is_of_segment(request) && *(__u64 *)(arg + 2) != identity_of(fd)) {
+		arg[0] = RSMERR_BAD_SEG_HNDL;
+		return 0;
+	}
+	answer(fd, request, arg);
 	if (fake.status[_IOC_NR(request)])
 		arg[0] = fake.status[_IOC_NR(request)];
 	return 0;
@@ -265,6 +335,7 @@ void *__wrap_mmap64(void *where, size_t length, int prot, int flags, int fd, off
 	int memory = segment_fd;
 	void *address;
 
+	/* The library has made sure of it. */
 	g_assert_true(is_device(fd));
 	g_assert_true(flags & MAP_SHARED);
 	if (error) {
@@ -281,13 +352,13 @@ void *__wrap_mmap64(void *where, size_t length, int prot, int flags, int fd, off
 	address = __real_mmap64(where, length, prot, flags | MAP_NORESERVE, memory, offset);
 	/* The generation area belongs to the process, once it is mapped. */
 	if (address != MAP_FAILED && memory != generation_fd)
-		fake.mappings++;
+		add(&fake.mappings, 1);
 	return address;
 }
 
 int __wrap_munmap(void *address, size_t length)
 {
-	fake.mappings--;
+	add(&fake.mappings, -1);
 	return __real_munmap(address, length);
 }
 
@@ -299,6 +370,9 @@ int __wrap_poll(struct pollfd *fds, nfds_t nfds, int timeout)
 	nfds_t i;
 
 	(void)timeout;
+	if (fake.cancel)
+		pthread_cancel(pthread_self());
+	pthread_testcancel();
 	if (error) {
 		errno = error;
 		return -1;
@@ -335,6 +409,7 @@ FILE *__wrap_fopen64(const char *path, const char *mode)
 	int error = failure(FAKE_FOPEN, ENOMEM);
 	FILE *file;
 
+	pthread_testcancel();
 	g_assert_cmpstr(path, ==, "/etc/rsm/rsm.segmentid");
 	g_assert_cmpstr(mode, ==, "re");
 	if (error || !fake.segmentid) {

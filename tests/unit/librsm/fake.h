@@ -37,6 +37,7 @@ extern struct fake {
 	unsigned int events;		/* pending, for all descriptors */
 	unsigned int stolen;		/* events that poll shows and somebody else takes */
 	__u32 status[16];		/* by number of the ioctl */
+	__u64 exports[64], published[64];	/* their identities, since the reset */
 
 	/* Memory behind the mappings. */
 	__u16 *generation;
@@ -49,15 +50,20 @@ extern struct fake {
 	struct rsm_acl_entry acl[RSM_ACL_MAX];
 	__u32 post_flags;
 	unsigned int posts;
+	char name[RSM_CONTROLLER_NAME];	/* of a controller */
 
 	/* Failures: the next call of that kind, or the n-th of any (countdown). */
 	int error[FAKE_CALLS];		/* errno, 0 = none; stays until cleared */
 	unsigned int countdown;		/* 1: the next fallible call fails once; 0: none */
 	bool fired;
 
+	/* Called within ioctl(2), by the thread that makes the call. */
+	void (*hook)(unsigned long request);
+	bool cancel;			/* poll(2): the calling thread is cancelled */
+
 	const char *segmentid;		/* contents of the segment id file, NULL: none */
-	unsigned int calls[FAKE_CALLS];
-	int descriptors, mappings;	/* that the library holds */
+	unsigned int calls[FAKE_CALLS];	/* atomic */
+	int descriptors, mappings;	/* that the library holds; atomic */
 } fake;
 
 void fake_reset(void);

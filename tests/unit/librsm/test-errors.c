@@ -95,11 +95,11 @@ static void verdicts_of_the_agent_are_passed_through(void)
 }
 
 static const struct translation mmap_errors[] = {
-	{ ENOMEM, RSMERR_BAD_LENGTH }, { ENXIO, RSMERR_BAD_LENGTH },
+	{ ENOMEM, RSMERR_INSUFFICIENT_MEM }, { ENXIO, RSMERR_BAD_LENGTH },
 	{ EOVERFLOW, RSMERR_BAD_LENGTH }, { ENODEV, RSMERR_CONN_ABORTED },
 	{ EAGAIN, RSMERR_INSUFFICIENT_RESOURCES }, { EACCES, RSMERR_BAD_PERMS },
 	{ EINVAL, RSMERR_MAP_FAILED }, { EOPNOTSUPP, RSMERR_MAP_FAILED },
-	{ EBADF, RSMERR_MAP_FAILED },
+	{ EBADF, RSMERR_BAD_SEG_HNDL },
 };
 
 static void error_of_mmap(gconstpointer data)
@@ -125,6 +125,28 @@ static void error_of_mmap(gconstpointer data)
 	g_assert_cmpint(rsm_memseg_import_putv(&sg), ==, t->rsmerr);
 	g_assert_cmpuint(sg.io_residual_count, ==, 1);
 	g_assert_cmpint(rsm_memseg_import_disconnect(import), ==, RSM_SUCCESS);
+	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
+}
+
+/* The page with the path state, which the program knows nothing of. */
+static const struct translation status_errors[] = {
+	{ ENOMEM, RSMERR_INSUFFICIENT_MEM }, { EAGAIN, RSMERR_INSUFFICIENT_RESOURCES },
+	{ ENODEV, RSMERR_CONN_ABORTED }, { ENXIO, RSMERR_INTERNAL_ERROR },
+	{ EACCES, RSMERR_INTERNAL_ERROR }, { EINVAL, RSMERR_INTERNAL_ERROR },
+};
+
+static void error_of_status(gconstpointer data)
+{
+	const struct translation *t = data;
+	rsmapi_controller_handle_t controller;
+	rsm_memseg_import_handle_t import;
+
+	fake_reset();
+	controller = fake_controller();
+	fake.error[FAKE_MMAP] = t->error;
+	g_assert_cmpint(rsm_memseg_import_connect(controller, 1, 1, 0, &import), ==, t->rsmerr);
+	g_assert_null(import);
+	g_assert_cmpint(fake.descriptors, ==, 0);
 	g_assert_cmpint(rsm_release_controller(controller), ==, RSM_SUCCESS);
 }
 
@@ -260,6 +282,7 @@ int main(int argc, char *argv[])
 	ADD_ERRORS(open);
 	ADD_ERRORS(ioctl);
 	ADD_ERRORS(mmap);
+	ADD_ERRORS(status);
 	ADD_ERRORS(poll);
 	g_test_add_func("/errors/verdicts_of_the_agent_are_passed_through",
 			verdicts_of_the_agent_are_passed_through);

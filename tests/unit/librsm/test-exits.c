@@ -197,8 +197,8 @@ static void exits_of_localmemory(void)
 {
 	struct subject s = subject();
 
-	/* Memory, the export's four, open, INFO, PUBLISH. */
-	g_assert_cmpuint(walk(&s, create_handle, free_handle), ==, 8);
+	/* Memory, the export's four, open, INFO, CHECK, PUBLISH. */
+	g_assert_cmpuint(walk(&s, create_handle, free_handle), ==, 9);
 	g_assert_cmpuint(fake.export.length, ==, 8192);
 	g_assert_cmpuint(fake.publish.key, ==, 0);
 	g_assert_cmpuint(fake.publish.acl_len, ==, 1);
@@ -248,7 +248,8 @@ static void exits_of_first_transfer(void)
 	struct subject s = subject();
 	int mappings = fake.mappings;
 
-	g_assert_cmpuint(walk(&s, first_get, unmap), ==, 1);
+	/* IDENTIFY, mmap. */
+	g_assert_cmpuint(walk(&s, first_get, unmap), ==, 2);
 	g_assert_cmpint(first_get(&s), ==, RSM_SUCCESS);
 	g_assert_cmpint(fake.mappings, ==, mappings + 1);
 	end(&s);

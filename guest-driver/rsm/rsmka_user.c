@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What each user has of what all users share: segments, exported memory, the
+ * windows of adapters and their rows of access rights.  Nobody without
+ * CAP_SYS_RESOURCE gets more than a part of it.
+ *
+ * Copyright (C) 2026 The sci-rsm authors
+ *
+ * A user is the owner of the process' limits (the real uid), whichever process
+ * and user namespace it is in.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/hashtable.h>
+#include <linux/jhash.h>
+#include <linux/sched/user.h>
+#include <linux/slab.h>
+
+#include "rsmka_path.h"
+
+unsigned int rsmka_max_user_share = 50;
+
+/* The tables of users and rows, references to their members. */
+static DEFINE_MUTEX(rsmka_users_lock);
+static DEFINE_HASHTABLE(rsmka_users, 6);
+static DEFINE_HASHTABLE(rsmka_rows, 8);
+
+struct rsmka_user {
+	struct hlist_node table;
+	kuid_t uid;
+	unsigned long refs;
+	atomic_long_t used[RSMKA_SHARED_KINDS];
+};
+
+/* Rights that exports of a user have in one adapter, where equal ones are one row. */
+struct rsmka_row {
+	struct hlist_node table;
+	struct rsmka_user *user;
+	const struct rsmka_controller *controller;
+	struct rsmka_access access;
+	unsigned long refs;
+};
+
+/*
+ * Add to a counter unless it gets beyond the limit: what is refused is never
+ * seen in it, so it makes no request of others fail.
+ */
+bool rsmka_charge(atomic_long_t *used, unsigned long amount, unsigned long limit)
+{
+	long old = atomic_long_read(used);
+
+	do {
+		if (amount > limit || old > limit - amount)
+			return false;
+	} while (!atomic_long_try_cmpxchg(used, &old, old + amount));
+	return true;
+}
+
+/* The part of @total that a user may have: something in any case. */
+unsigned long rsmka_user_part(unsigned long total)
+{
+	return max(mult_frac(total, rsmka_max_user_share, 100UL), 1UL);
+}
+
+/* The user of the calling process; NULL if there is no memory. */
+struct rsmka_user *rsmka_user_get(void)
+{
+	kuid_t uid = current_user()->uid;
+	struct rsmka_user *user, *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+
+	mutex_lock(&rsmka_users_lock);
+	hash_for_each_possible(rsmka_users, user, table, __kuid_val(uid)) {
+		if (uid_eq(user->uid, uid)) {
+			user->refs++;
+			goto unlock;
+		}
+	}
+	user = fresh;
+	fresh = NULL;
+	if (user) {
+		user->uid = uid;
+		user->refs = 1;
+		hash_add(rsmka_users, &user->table, __kuid_val(uid));
+	}
+unlock:
+	mutex_unlock(&rsmka_users_lock);
+	kfree(fresh);
+	return user;
+}
+
+void rsmka_user_put(struct rsmka_user *user)
+{
+	mutex_lock(&rsmka_users_lock);
+	if (--user->refs)
+		user = NULL;
+	else
+		hash_del(&user->table);
+	mutex_unlock(&rsmka_users_lock);
+	kfree(user);
+}
+
+/* Charge a user, the caller's, for some of @total. */
+bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount,
+		       unsigned long total)
+{
+	unsigned long limit = rsmka_user_part(total);
+
+	/* Asked only if it matters: it leaves a trace in the audit log. */
+	return rsmka_charge(&user->used[kind], amount, limit) ||
+	       (capable(CAP_SYS_RESOURCE) && rsmka_charge(&user->used[kind], amount, LONG_MAX));
+}
+
+void rsmka_user_uncharge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount)
+{
+	atomic_long_sub(amount, &user->used[kind]);
+}
+
+/* ---- rows ---- */
+
+static u32 rsmka_row_hash(const struct rsmka_user *user, const struct rsmka_access *access)
+{
+	return jhash(access, sizeof(*access), __kuid_val(user->uid));
+}
+
+static struct rsmka_row *rsmka_row_find(const struct rsmka_user *user,
+					const struct rsmka_controller *controller,
+					const struct rsmka_access *access, u32 hash)
+{
+	struct rsmka_row *row;
+
+	lockdep_assert_held(&rsmka_users_lock);
+	hash_for_each_possible(rsmka_rows, row, table, hash)
+		if (row->user == user && row->controller == controller &&
+		    !memcmp(&row->access, access, sizeof(*access)))
+			return row;
+	return NULL;
+}
+
+/* For an export of @user, the caller's.  An ERR_PTR: -ENOMEM, -ENOSPC. */
+struct rsmka_row *rsmka_row_get(struct rsmka_user *user, struct rsmka_controller *controller,
+				const struct rsmka_access *access)
+{
+	unsigned long total = controller->attr.max_access_lists ?: LONG_MAX / 100;
+	struct rsmka_row *row, *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	u32 hash = rsmka_row_hash(user, access);
+
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(&rsmka_users_lock);
+	row = rsmka_row_find(user, controller, access, hash);
+	if (row) {
+		row->refs++;
+	} else if (!rsmka_user_charge(user, RSMKA_SHARED_ROWS, 1, total)) {
+		row = ERR_PTR(-ENOSPC);
+	} else {
+		row = fresh;
+		fresh = NULL;
+		row->user = user;
+		row->controller = controller;
+		row->access = *access;
+		row->refs = 1;
+		hash_add(rsmka_rows, &row->table, hash);
+	}
+	mutex_unlock(&rsmka_users_lock);
+	kfree(fresh);
+	return row;
+}
+
+/* The user, whose reference the export's segment has, is still there. */
+void rsmka_row_put(struct rsmka_row *row)
+{
+	if (!row)
+		return;
+	mutex_lock(&rsmka_users_lock);
+	if (--row->refs) {
+		row = NULL;
+	} else {
+		hash_del(&row->table);
+		rsmka_user_uncharge(row->user, RSMKA_SHARED_ROWS, 1);
+	}
+	mutex_unlock(&rsmka_users_lock);
+	kfree(row);
+}

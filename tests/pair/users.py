@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) 2026 The sci-rsm authors
+"""One user and all others: what one of them takes, and what it holds up."""
+import contextlib
+import re
+
+import pairlib
+from pairlib import INSUFFICIENT_RESOURCES, Shell, both_ways, same, wait_for
+
+BAD_SEG_HNDL = 5
+STUCK = 600             # 512 work items of an unbound workqueue run at a time
+SHARE = 1               # percent of everything that a user gets
+
+
+@contextlib.contextmanager
+def small_share(node):
+    """The agent with little for each user; its path to others comes up again."""
+    node.drivers("unload")
+    try:
+        node.check("modprobe", "rsm", f"max_user_share={SHARE}")
+        node.drivers("load")
+        yield
+    finally:
+        node.drivers("unload")
+        node.drivers("load")
+
+
+def _window(node):
+    """Bytes of the node's window."""
+    found = re.findall(r"window (\d+) MiB", node.dmesg())
+    return int(found[-1]) << 20
+
+
+def pages_that_never_come_hold_up_no_other(exporting, importing):
+    exporting.check("modprobe", "fuse")
+    with exporting.spawn("stuck", str(STUCK)) as stuck, Shell(exporting) as e, \
+            Shell(importing) as i:
+        stuck.expect("stuck", 60)
+        e.publish(0, "400900")
+        i.load(0, exporting.number, "400900")
+        e.ok("free 0")
+        wait_for(lambda: i.ask("order 0")[0] == pairlib.CONN_ABORTED, 20,
+                 "end of a segment without memory")
+        e.ok("export 1 8192")
+        e.ok("free 1")
+        e.fails("publish 1 400901", BAD_SEG_HNDL)
+        stuck.feed("\n")
+        same(stuck.wait(60), 0, f"status of stuck ({stuck.err!r})")
+    wait_for(lambda: not exporting.check("cat", "/sys/kernel/debug/rsm/exports"), 30,
+             "exports that are gone")
+
+
+def a_user_takes_a_part_of_the_window(exporting, importing):
+    with small_share(importing), Shell(exporting) as e, Shell(importing) as root, \
+            Shell(importing) as user, Shell(importing) as other:
+        size = _window(importing) * SHARE // 100 * 6 // 10 // 65536 * 65536
+        pairlib.path_is_active(root, exporting)
+        for shell, uid in ((user, 1000), (other, 1001)):
+            shell.ok(f"become {uid}")
+        for slot in range(3):
+            e.publish(slot, f"{0x400910 + slot:x}", size, f"{importing.number}:0666")
+            for shell in (root, user, other):
+                shell.ok(f"connect {slot} {exporting.number} {0x400910 + slot:x}")
+        user.ok(f"map 0 {size}")
+        user.fails(f"map 1 {size}", INSUFFICIENT_RESOURCES)
+        other.ok(f"map 1 {size}")
+        root.ok(f"map 2 {size}")
+        root.ok(f"map 0 {size}")
+        root.ok("unmap 0")
+        user.ok("unmap 0")
+        user.ok(f"map 2 {size}")
+        user.ok("unmap 2")
+        root.ok("unmap 2")
+        user.ok(f"map 2 {size}")
+        user.fails(f"map 0 {size}", INSUFFICIENT_RESOURCES)
+
+
+if __name__ == "__main__":
+    pairlib.main(both_ways(pages_that_never_come_hold_up_no_other,
+                           a_user_takes_a_part_of_the_window))
