@@ -460,7 +460,7 @@ struct rsmka_share {
 	bool handle_events;		/* the page after the last is that of the events */
 	unsigned long mappings;		/* VMAs of the segment */
 	unsigned long event_mappings;	/* of its events */
-	struct work_struct reap;	/* takes the window from processes after the end, unmaps it */
+	struct work_struct reap;	/* after the end: takes it all from processes, unmaps it */
 };
 
 extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of all shares */

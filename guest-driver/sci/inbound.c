@@ -131,10 +131,16 @@ unlock:
 	return ret;
 }
 
+/* A page of the kernel is 1 << this SCI pages. */
+static unsigned int sci_page_order(const struct sci_device *sd)
+{
+	return sd->page_shift - SCI_PAGE_SHIFT;
+}
+
 /* Pages of the kernel, but for the last. */
 static unsigned long sci_export_pages(const struct sci_device *sd, const struct sci_export *export)
 {
-	return export->count / sci_pages(sd->page_shift, 1) - 1;
+	return (export->count >> sci_page_order(sd)) - 1;
 }
 
 /* No peer reaches these pages of an export. */
@@ -170,11 +176,10 @@ static int sci_export_map(struct sci_device *sd, struct page **pages, unsigned l
 static dma_addr_t sci_export_address(const struct sci_device *sd, const struct sci_export *export,
 				     unsigned long index)
 {
-	unsigned long per_page = sci_pages(sd->page_shift, 1);
-	unsigned long i = index / per_page;
+	unsigned long i = index >> sci_page_order(sd);
 	struct page *page = i < sci_export_pages(sd, export) ? export->pages[i] : export->last;
 
-	return page_to_phys(page) + index % per_page * SCI_PAGE_SIZE;
+	return page_to_phys(page) + (index - (i << sci_page_order(sd))) * SCI_PAGE_SIZE;
 }
 
 int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,

@@ -572,18 +572,19 @@ static void sci_test_parts(struct kunit *test, unsigned long first, struct page 
 	}
 }
 
-static void export_of_large_pages_has_an_entry_for_each_part(struct kunit *test)
+static void each_part_of_large_exported_pages_has_an_entry(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
 	struct sci_inbound *in = &sd->inbound;
-	struct page *pages[1] = { sci_test_large_page(test) };
-	struct page *other[1] = { sci_test_large_page(test) };
-	struct page *last = sci_test_large_page(test);
+	struct page *pages[1], *other[1], *last;
 	struct rsmka_access access = {};
 	struct rsmka_address where;
 	unsigned long first;
 	void *export;
 
+	pages[0] = sci_test_large_page(test);
+	other[0] = sci_test_large_page(test);
+	last = sci_test_large_page(test);
 	sci_test_adapter(test);
 	sd->page_shift = TEST_SHIFT;
 	in->next_key = 5;
@@ -734,7 +735,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(a_large_page_is_many_sci_pages),
 	KUNIT_CASE(a_granule_holds_whole_pages),
 	KUNIT_CASE(exports_begin_at_a_page),
-	KUNIT_CASE(export_of_large_pages_has_an_entry_for_each_part),
+	KUNIT_CASE(each_part_of_large_exported_pages_has_an_entry),
 	KUNIT_CASE(import_of_large_pages_fills_granules),
 	KUNIT_CASE(memory_has_its_own_address_on_the_bus),
 	KUNIT_CASE(memory_with_another_address_on_the_bus_is_refused),
