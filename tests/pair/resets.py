@@ -56,22 +56,31 @@ def paused(node):
         node.qmp("cont")
 
 
-def start_memcheck(node):
-    memory = node.spawn("memcheck", f"{FILL:x}", str(1000 * SECONDS))
-    memory.expect("^ready$", SECONDS)
-    return memory
+@contextlib.contextmanager
+def memcheck(node):
+    with node.spawn_quiet("memcheck", f"{FILL:x}", str(1000 * SECONDS)) as memory:
+        memory.expect("^ready$", SECONDS)
+        yield memory
 
 
 def words_changed(memory):
     memory.signal("USR1")
     memory.expect("looked\n", SECONDS)
     memory.signal("TERM")
-    memory.wait()
+    memory.wait(SECONDS)
     taken, changed = map(int, re.search(r"^bytes (\d+) changed (\d+)", memory.out,
                                         re.M).groups())
     if taken < 32 << 20:
         raise AssertionError(f"memcheck looked at {taken} bytes only")
     return changed
+
+
+@contextlib.contextmanager
+def each(manager, nodes):
+    with contextlib.ExitStack() as stack:
+        for node in nodes:
+            stack.enter_context(manager(node))
+        yield
 
 
 def reset_machine(node):
@@ -86,9 +95,7 @@ def waiting_reset(lab, reset):
     """Words that the peers changed after a reset of node 1 that waits for them."""
     victim, *others = lab.nodes
     with under_storm(lab):
-        with contextlib.ExitStack() as stack:
-            for node in others:
-                stack.enter_context(halted(node))
+        with each(halted, others):
             reset(victim)
             held = wait_for(victim.waits_for, 30, "node 1 to wait for its peers")
             same(sorted(re.findall(r"node (\d+)", held)), ["2", "3"], "who is waited for")
@@ -97,11 +104,10 @@ def waiting_reset(lab, reset):
         wait_for(lambda: not victim.waits_for(), 30, "node 1 to go on")
         with contextlib.ExitStack() as stack:
             # Not while it boots, which would take long on a small host.
-            for node in others:
-                stack.enter_context(paused(node))
-            victim.wait_ready()
-            memory = start_memcheck(victim)
-        return words_changed(memory)
+            with each(paused, others):
+                victim.wait_ready()
+                memory = stack.enter_context(memcheck(victim))
+            return words_changed(memory)
 
 
 def careless_reset(lab):
@@ -111,13 +117,12 @@ def careless_reset(lab):
     try:
         with under_storm(lab):
             with contextlib.ExitStack() as stack:
-                for node in others:
-                    stack.enter_context(halted(node))
-                reset_machine(victim)
-                same(victim.waits_for(), "", "who is waited for")
-                victim.wait_ready()
-                memory = start_memcheck(victim)
-            return words_changed(memory)
+                with each(halted, others):
+                    reset_machine(victim)
+                    same(victim.waits_for(), "", "who is waited for")
+                    victim.wait_ready()
+                    memory = stack.enter_context(memcheck(victim))
+                return words_changed(memory)
     finally:
         victim.qmp("qom-set", **WAITS, value=True)
 
@@ -161,7 +166,9 @@ def adapters_are_reset_again_and_again_under_peers_that_halt(lab):
 
 def describe(node):
     """What a node that broke is at, as far as it still says."""
-    for command in (["ps", "-o", "pid,stat,time,args"], ["cat", "/proc/meminfo"]):
+    for command in (["ps"], ["sh", "-c", "head -n 3 /proc/meminfo; "
+                              "for p in /proc/[0-9]*; do [ -s $p/cmdline ] || continue; "
+                              "tr '\\0' ' ' <$p/cmdline; echo; cat $p/stack; done"]):
         with contextlib.suppress(AssertionError, ui.Failure, OSError):
             print(node.check(*command, timeout=20), flush=True)
     for text in (str(node.qmp("query-status")), node.waits_for(),
