@@ -17,6 +17,7 @@ from lab import testlib, ui  # noqa: E402, F401 (the scripts of this folder take
 CONTROLLERS = ("loopback", "sci0")
 POINT = re.compile(r"(not )?ok \d+ - (\w+)$")
 DEADLINE = 300
+TEST_SECONDS = 60       # of one test
 
 
 class Run:
@@ -51,7 +52,8 @@ class Run:
         return said
 
     def _run(self, node):
-        with self.around(node), node.spawn_quiet(*self.argv) as process:
+        limit = f"TEST_SECONDS={testlib.scaled(TEST_SECONDS):.0f}"
+        with self.around(node), node.spawn_quiet("env", limit, *self.argv) as process:
             try:
                 status = process.wait(DEADLINE)
                 ended = f"it ended with status {status}"
