@@ -276,6 +276,7 @@ static int rsmka_release(struct inode *inode, struct file *file)
 static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct rsmka_segment *seg = file->private_data;
+	__poll_t events;
 
 	if (!seg)
 		return 0;
@@ -283,7 +284,8 @@ static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
 	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
 		rsmka_look_for_event(seg);
 	poll_wait(file, &seg->events.wait, wait);
-	return rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
+	events = rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
+	return rsmka_segment_over(seg) ? events | EPOLLHUP : events;
 }
 
 static int rsmka_mmap(struct file *file, struct vm_area_struct *vma)

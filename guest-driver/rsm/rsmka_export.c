@@ -279,7 +279,8 @@ int rsmka_export_rebind(struct rsmka_segment *seg, struct rsm_ioc_rebind *arg)
 void rsmka_export_memory_lost(struct rsmka_export *export)
 {
 	lockdep_assert_held(&export->lock);
-	export->lost = true;
+	WRITE_ONCE(export->lost, true);
+	rsmka_events_hang_up(&export->segment->events);
 	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
 		rsmka_export_withdraw(export);
 	/* Otherwise the work does the rest. */

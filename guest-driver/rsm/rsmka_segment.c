@@ -165,6 +165,16 @@ bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role)
 	return seg->role == role;
 }
 
+/* An import whose connection has ended, an export whose memory is gone: no event comes any more. */
+bool rsmka_segment_over(const struct rsmka_segment *seg)
+{
+	const struct rsmka_export *export = rsmka_segment_export(seg);
+	const struct rsmka_share *share = rsmka_segment_share(seg);
+
+	return (export && READ_ONCE(export->lost)) ||
+	       (share && READ_ONCE(share->state) == RSMKA_ENDED);
+}
+
 /*
  * Called when an import connects, and when its connection ends: then before
  * anything else can be seen in place of the exporter's memory, so that a

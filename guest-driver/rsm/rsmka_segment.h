@@ -135,6 +135,12 @@ void rsmka_events_wake(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
 bool rsmka_events_take(struct rsmka_events *events);
 
+/* Wake who polls: rsmka_segment_over() says yes now. */
+static inline void rsmka_events_hang_up(struct rsmka_events *events)
+{
+	wake_up_poll(&events->wait, EPOLLHUP);
+}
+
 /* ---- segments (rsmka_segment.c) ---- */
 
 enum rsmka_role {
@@ -189,6 +195,7 @@ void rsmka_segment_gone(struct rsmka_segment *seg);
 void rsmka_segment_put(struct rsmka_segment *seg);
 struct rsmka_segment *rsmka_segment_next(unsigned long *number);
 bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);
+bool rsmka_segment_over(const struct rsmka_segment *seg);
 u16 rsmka_generation_raise(const struct rsmka_segment *seg);
 
 /* ---- access control (rsmka_access.c) ---- */

@@ -116,7 +116,7 @@ static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_st
 {
 	lockdep_assert_held(&rsmka_shares_lock);
 	down_write(&share->lock);
-	share->state = state;
+	WRITE_ONCE(share->state, state);
 	up_write(&share->lock);
 }
 
@@ -172,6 +172,8 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 		rsmka_share_freeze_path_state(share);
 	/* A fault that began before has inserted its page when this returns. */
 	rsmka_share_set_state(share, RSMKA_ENDED);
+	list_for_each_entry(seg, &share->imports, sharers)
+		rsmka_events_hang_up(&seg->events);
 
 	if (share->path) {
 		/* The window stays until the work has taken it from all processes. */

@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "library.h"
 
@@ -120,10 +122,11 @@ static const struct rsm_segment *polled_find(int fd)
 }
 
 /*
- * Take an event of each segment that has one; *@ready loses those whose event
- * somebody else took.  The lock keeps the descriptors from being closed.
+ * Take an event of each segment that has one; *@ready loses those whose event somebody
+ * else took, and those that are over, which are not polled again if @fds is @ours.  The
+ * lock keeps the descriptors from being closed.
  */
-static int consume_events(struct pollfd fds[], nfds_t nfds, int *ready)
+static int consume_events(struct pollfd fds[], nfds_t nfds, bool ours, int *ready)
 {
 	const struct rsm_segment *segment;
 	struct rsm_ioc_consume consume;
@@ -132,22 +135,58 @@ static int consume_events(struct pollfd fds[], nfds_t nfds, int *ready)
 
 	pthread_mutex_lock(lock);
 	for (i = 0; i < nfds; i++) {
-		if (fds[i].fd < 0 || !(fds[i].revents & POLLRDNORM))
+		if (fds[i].fd < 0 || !(fds[i].revents & (POLLRDNORM | POLLHUP)))
 			continue;
 		segment = polled_find(fds[i].fd);
 		if (!segment)
 			continue;
-		consume = (struct rsm_ioc_consume){ .identity = segment->identity };
-		status = rsm_device_call(fds[i].fd, RSM_IOC_CONSUME, &consume);
-		if (!status)
-			continue;
-		fds[i].revents = 0;
-		--*ready;
-		if (status != RSMERR_TIMEOUT)
+		status = RSMERR_TIMEOUT;
+		if (fds[i].revents & POLLRDNORM) {
+			consume = (struct rsm_ioc_consume){ .identity = segment->identity };
+			status = rsm_device_call(fds[i].fd, RSM_IOC_CONSUME, &consume);
+		} else if (ours) {
+			fds[i].fd = -1;
+		}
+		fds[i].revents = status ? 0 : POLLRDNORM;
+		*ready -= status != RSM_SUCCESS;
+		if (status && status != RSMERR_TIMEOUT)
 			ret = rsmerr_of_call(status);
 	}
 	pthread_mutex_unlock(lock);
 	return *ready ? RSM_SUCCESS : ret;
+}
+
+/* RSM_SUCCESS with *@ready 0: all that was ready are events that others took, or segments' ends. */
+static int wait_once(struct pollfd fds[], nfds_t nfds, bool ours,
+		     const struct rsm_deadline *deadline, int *ready)
+{
+	*ready = poll(fds, nfds, rsm_deadline_left(deadline));
+	if (*ready < 0)
+		return rsmerr_of_poll(-errno);
+	if (*ready == 0)
+		return RSMERR_TIMEOUT;
+	return consume_events(fds, nfds, ours, ready);
+}
+
+/* Wait on in the time left, without segments that are over: those end no wait. */
+static int wait_for_others(struct pollfd fds[], nfds_t nfds, const struct rsm_deadline *deadline,
+			   int *ready)
+{
+	struct pollfd *others = malloc(nfds * sizeof(*others));
+	int ret;
+
+	if (!others)
+		return RSMERR_INSUFFICIENT_MEM;
+	/* poll(2) is a cancellation point. */
+	pthread_cleanup_push(free, others);
+	memcpy(others, fds, nfds * sizeof(*others));
+	do
+		ret = wait_once(others, nfds, true, deadline, ready);
+	while (!ret && !*ready);
+	for (nfds_t i = 0; i < nfds; i++)
+		fds[i].revents = ret ? 0 : others[i].revents;
+	pthread_cleanup_pop(1);
+	return ret;
 }
 
 int rsm_intr_signal_wait_pollfd(struct pollfd fds[], nfds_t nfds, int timeout, int *numfdsp)
@@ -161,21 +200,10 @@ int rsm_intr_signal_wait_pollfd(struct pollfd fds[], nfds_t nfds, int timeout, i
 	if (nfds > INT_MAX)
 		return RSMERR_BAD_ARGS_ERRORS;
 	rsm_deadline_set(&deadline, timeout);
-	do {
-		ready = poll(fds, nfds, rsm_deadline_left(&deadline));
-		if (ready < 0)
-			return rsmerr_of_poll(-errno);
-		if (ready == 0)
-			return RSMERR_TIMEOUT;
-		ret = consume_events(fds, nfds, &ready);
-		if (ret)
-			return ret;
-		if (ready) {
-			if (numfdsp)
-				*numfdsp = ready;
-			return RSM_SUCCESS;
-		}
-		/* Other waiters were faster with all of them: wait on in the time left. */
-	} while (rsm_deadline_left(&deadline));
-	return RSMERR_TIMEOUT;
+	ret = wait_once(fds, nfds, false, &deadline, &ready);
+	if (!ret && !ready)
+		ret = wait_for_others(fds, nfds, &deadline, &ready);
+	if (!ret && numfdsp)
+		*numfdsp = ready;
+	return ret;
 }

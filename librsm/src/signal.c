@@ -165,7 +165,11 @@ int rsm_intr_signal_wait(void *memseg, int timeout)
 			return rsmerr_of_poll(-errno);
 		if (ready == 0)
 			return RSMERR_TIMEOUT;
-		if (!(event.revents & POLLRDNORM))
+		if (event.revents & POLLRDNORM)
+			continue;
+		if (!(event.revents & POLLHUP))
 			return RSMERR_BAD_SEG_HNDL;
+		/* Nothing comes any more.  That ends no wait: what is waited for is the time. */
+		event.fd = -1;
 	}
 }

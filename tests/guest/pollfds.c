@@ -316,6 +316,62 @@ static void one_event_wakes_one_of_two_waiters(void)
 		expect_true(waiters[i].result == RSM_SUCCESS || waiters[i].took >= WAITER_MS);
 }
 
+static short seen_by_poll(struct pollfd fd)
+{
+	require(poll(&fd, 1, 5000), 1);
+	return fd.revents;
+}
+
+/* poll(2) says that a segment is over; what waits for events alone waits its time. */
+static void ends_are_seen_and_end_no_wait(void)
+{
+	struct pair p = pair();
+	struct pollfd fds[2] = { pollfd_of(p.import) };
+	int64_t began;
+	int pipe_fds[2], n;
+
+	require(post(p.export, 0), RSM_SUCCESS);
+	require(rsm_memseg_export_destroy(p.export), RSM_SUCCESS);
+	expect(seen_by_poll(fds[0]), POLLRDNORM | POLLHUP);
+	expect(wait_pollfd(fds, 1, -1, &n), RSM_SUCCESS);
+	expect(fds[0].revents, POLLRDNORM);
+	expect(seen_by_poll(fds[0]), POLLHUP);
+
+	began = now_ms();
+	expect(rsm_intr_signal_wait(p.import, 50), RSMERR_TIMEOUT);
+	expect_true(now_ms() - began >= 50);
+	began = now_ms();
+	expect(wait_pollfd(fds, 1, 50, &n), RSMERR_TIMEOUT);
+	expect_true(now_ms() - began >= 50);
+	require(pipe(pipe_fds), 0);
+	fds[1] = (struct pollfd){ .fd = pipe_fds[0], .events = POLLIN };
+	require(write(pipe_fds[1], "", 1), 1);
+	expect(wait_pollfd(fds, 2, -1, &n), RSM_SUCCESS);
+	expect(n, 1);
+	expect(fds[0].revents, 0);
+	expect(fds[1].revents, POLLIN);
+	expect(release_pollfd(p.import), RSM_SUCCESS);
+}
+
+static void lost_memory_is_seen(void)
+{
+	rsm_memseg_export_handle_t export = create(memory(page), page);
+	void *lost = memory(page);
+	rsm_memseg_export_handle_t other = create(lost, page);
+	rsm_memseg_id_t ids[2] = { 0, 0 };
+	struct pollfd fds[2];
+
+	require(rsm_memseg_export_publish(export, &ids[0], NULL, 0), RSM_SUCCESS);
+	require(rsm_memseg_export_publish(other, &ids[1], NULL, 0), RSM_SUCCESS);
+	fds[0] = pollfd_of(export);
+	fds[1] = pollfd_of(other);
+	require(munmap(lost, page), 0);
+	expect(seen_by_poll(fds[1]), POLLHUP);
+	expect(poll(fds, 1, 0), 0);
+	expect(release_pollfd(export), RSM_SUCCESS);
+	expect(release_pollfd(other), RSM_SUCCESS);
+}
+
 static const struct test tests[] = {
 	TEST(null_is_refused),
 	TEST(descriptors_are_for_polling),
@@ -333,6 +389,8 @@ static const struct test tests[] = {
 	TEST(closed_descriptors_are_reported),
 	TEST(signals_interrupt_a_wait),
 	TEST(one_event_wakes_one_of_two_waiters),
+	TEST(ends_are_seen_and_end_no_wait),
+	TEST(lost_memory_is_seen),
 };
 
 int main(int argc, char *argv[])

@@ -84,6 +84,23 @@ static int get_segmentid_range(void *unused)
 	return rsm_get_segmentid_range("SUNWfoo", &base, &length);
 }
 
+static rsm_memseg_import_handle_t import_that_is_over(void)
+{
+	rsm_memseg_export_handle_t export = create(memory(page), page);
+	rsm_memseg_import_handle_t import = connect_here(publish(export), RSM_PERM_READ);
+
+	require(rsm_memseg_export_destroy(export), RSM_SUCCESS);
+	return import;
+}
+
+/* A segment that is over is not waited for, but the time is. */
+static int wait_for_what_is_over(void *fd)
+{
+	int ret = rsm_intr_signal_wait_pollfd(fd, 1, 0, NULL);
+
+	return ret == RSMERR_TIMEOUT ? RSM_SUCCESS : ret;
+}
+
 static int create_localmemory(void *address)
 {
 	rsm_localmemory_handle_t handle;
@@ -130,13 +147,20 @@ static void each_allocation_fails(int (*call)(void *), void *argument, bool of_l
 static void e_each_allocation_that_fails_gives_insufficient_mem(void)
 {
 	struct imported imported = import(page);
+	rsm_memseg_import_handle_t over;
 	void *address = memory(page);
+	struct pollfd fd;
 
 	each_allocation_fails(get_controller, NULL, false);
 	each_allocation_fails(export_create, address, false);
 	each_allocation_fails(import_connect, NULL, false);
 	each_allocation_fails(init_barrier, imported.import, false);
 	each_allocation_fails(get_topology, NULL, false);
+	over = import_that_is_over();
+	require(rsm_memseg_get_pollfd(over, &fd), RSM_SUCCESS);
+	each_allocation_fails(wait_for_what_is_over, &fd, false);
+	require(rsm_memseg_release_pollfd(over), RSM_SUCCESS);
+	require(rsm_memseg_import_disconnect(over), RSM_SUCCESS);
 	each_allocation_fails(create_localmemory, address, false);
 	segmentid_file("reserved SUNWfoo 600000 10\n");
 	each_allocation_fails(get_segmentid_range, NULL, true);

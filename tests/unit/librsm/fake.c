@@ -379,7 +379,8 @@ int __wrap_poll(struct pollfd *fds, nfds_t nfds, int timeout)
 	}
 	for (i = 0; i < nfds; i++) {
 		if (is_device(fds[i].fd))
-			fds[i].revents = fake.events + fake.stolen ? POLLRDNORM : 0;
+			fds[i].revents = (fake.events + fake.stolen ? POLLRDNORM : 0) |
+					 (fake.over ? POLLHUP : 0);
 		else
 			__real_poll(&fds[i], 1, 0);
 		ready += fds[i].revents != 0;

@@ -35,6 +35,7 @@ extern struct fake {
 	__u32 row_count;
 	__u32 row_count_later;		/* != 0: there are more when asked again */
 	unsigned int events;		/* pending, for all descriptors */
+	bool over;			/* the end of all segments, which poll shows from now on */
 	unsigned int stolen;		/* events that poll shows and somebody else takes */
 	__u32 status[16];		/* by number of the ioctl */
 	__u64 exports[64], published[64];	/* their identities, since the reset */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake.h"
 
@@ -271,6 +272,49 @@ static void events_that_others_took_do_not_count(void)
 	end();
 }
 
+static void ends_of_segments_end_no_wait(void)
+{
+	struct pollfd fds[2];
+	int pipe_fds[2], n;
+
+	begin_with(RSM_CONNECT_PATH);
+	g_assert_cmpint(rsm_memseg_get_pollfd(import, &fds[0]), ==, RSM_SUCCESS);
+	fake.over = true;
+	g_assert_cmpint(rsm_intr_signal_wait(import, -1), ==, RSMERR_TIMEOUT);
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(fds, 1, -1, &n), ==, RSMERR_TIMEOUT);
+	g_assert_cmpint(n, ==, 0);
+	/* What had come before is there, and is taken once. */
+	fake.events = 1;
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(fds, 1, -1, &n), ==, RSM_SUCCESS);
+	g_assert_cmpint(n, ==, 1);
+	g_assert_cmpint(fds[0].revents, ==, POLLRDNORM);
+	fake.events = 1;
+	g_assert_cmpint(rsm_intr_signal_wait(import, -1), ==, RSM_SUCCESS);
+
+	/* Others are still waited for, and their ends are reported. */
+	g_assert_cmpint(pipe(pipe_fds), ==, 0);
+	fds[1] = (struct pollfd){ .fd = pipe_fds[0], .events = POLLIN };
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(fds, 2, -1, &n), ==, RSMERR_TIMEOUT);
+	g_assert_cmpint(write(pipe_fds[1], "", 1), ==, 1);
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(fds, 2, -1, &n), ==, RSM_SUCCESS);
+	g_assert_cmpint(n, ==, 1);
+	g_assert_cmpint(fds[0].revents, ==, 0);
+	g_assert_cmpint(fds[1].revents, ==, POLLIN);
+	g_assert_cmpint(fds[0].fd, >=, 0);
+	close(pipe_fds[1]);
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(fds, 2, -1, &n), ==, RSM_SUCCESS);
+	g_assert_cmpint(fds[1].revents, ==, POLLIN | POLLHUP);
+	close(pipe_fds[0]);
+
+	fake.error[FAKE_ALLOC] = ENOMEM;
+	g_assert_cmpint(rsm_intr_signal_wait_pollfd(fds, 1, -1, &n), ==,
+			RSMERR_INSUFFICIENT_MEM);
+	fake.error[FAKE_ALLOC] = 0;
+	g_assert_cmpint(rsm_memseg_release_pollfd(import), ==, RSM_SUCCESS);
+	fake.over = false;
+	end();
+}
+
 int main(int argc, char *argv[])
 {
 	g_test_init(&argc, &argv, NULL);
@@ -288,5 +332,6 @@ int main(int argc, char *argv[])
 	ADD(healthy_transfers_call_nobody);
 	ADD(vectors_stop_at_the_entry_that_failed);
 	ADD(events_that_others_took_do_not_count);
+	ADD(ends_of_segments_end_no_wait);
 	return g_test_run();
 }
