@@ -82,7 +82,7 @@ static void rsmka_identity_set(struct rsmka_segment *seg)
 
 static int rsmka_ioctl_identify(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
-	return RSM_SUCCESS;
+	return 0;
 }
 
 static int rsmka_ioctl_export(struct rsmka_segment *seg, union rsmka_arg *arg)
@@ -120,8 +120,7 @@ static int rsmka_ioctl_check(struct rsmka_segment *seg, union rsmka_arg *arg)
 		if (ret)
 			return ret;
 	}
-	return READ_ONCE(export->state) == RSMKA_PUBLISHED ? RSM_SUCCESS :
-							     RSMERR_SEG_NOT_PUBLISHED;
+	return READ_ONCE(export->state) == RSMKA_PUBLISHED ? 0 : -ENOENT;
 }
 
 static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
@@ -141,12 +140,12 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 		return ret;
 	if (may && arg->head.flags & RSM_POST_WAKE && !share->path) {
 		rsmka_events_wake(&share->exporter->events);
-		return RSM_SUCCESS;
+		return 0;
 	}
 	if (!may) {
 		/* As what nobody hears: to say more would say what is published. */
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
-		return RSM_SUCCESS;
+		return 0;
 	}
 	if (share->path)
 		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
@@ -155,14 +154,14 @@ static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
 	heard = rsmka_published_bell(NULL, share->key, arg->head.flags);
 	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
 	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 static int rsmka_ioctl_consume(struct rsmka_segment *seg, union rsmka_arg *arg)
 {
 	if (arg->head.flags & RSM_CONSUME_LOOK)
 		rsmka_look_for_event(seg);
-	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
+	return rsmka_events_take(&seg->events) ? 0 : RSMERR_TIMEOUT;
 }
 
 static int rsmka_ioctl_republish(struct rsmka_segment *seg, union rsmka_arg *arg)
@@ -240,9 +239,14 @@ static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long addre
 		return -EINVAL;
 
 	ret = rsmka_ioctl_fits(ioctl, seg, &arg) ? ioctl->call(seg, &arg) : RSMERR_BAD_SEG_HNDL;
-	if (ret < 0)
+	switch (ret) {
+	case -EFAULT:
+	case -EINVAL:
+	case -EINTR:
 		return ret;
-	arg.head.status = ret;
+	default:
+		arg.head.status = ret > 0 ? ret : rsmka_error_status(ret);
+	}
 	return copy_to_user(user, &arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
 }
 

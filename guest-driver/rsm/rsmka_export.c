@@ -14,7 +14,7 @@
 
 #include "rsmka_path.h"
 
-static u32 rsmka_export_check_range(u64 vaddr, u64 length,
+static int rsmka_export_check_range(u64 vaddr, u64 length,
 				    const struct rsmka_controller *controller)
 {
 	u64 max = controller->attr.max_export_segment_size;
@@ -25,7 +25,7 @@ static u32 rsmka_export_check_range(u64 vaddr, u64 length,
 		return RSMERR_BAD_LENGTH;
 	if (vaddr >= TASK_SIZE || length > TASK_SIZE - vaddr)
 		return RSMERR_BAD_ADDR;
-	return RSM_SUCCESS;
+	return 0;
 }
 
 static struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
@@ -95,13 +95,13 @@ static int rsmka_binding_new(struct rsmka_export *export, unsigned long start,
 
 	binding = kzalloc(sizeof(*binding), GFP_KERNEL_ACCOUNT);
 	if (!binding)
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	binding->export = export;
 	ret = rsmka_watch_start(&binding->watch, &export->looks, current->mm, start,
 				export->length);
 	if (ret) {
 		kfree(binding);
-		return ret == -EINTR ? ret : RSMERR_INSUFFICIENT_MEM;
+		return ret == -EINTR ? ret : -ENOMEM;
 	}
 	ret = rsmka_pin(&binding->pinned, export->segment->user, start,
 			export->length >> PAGE_SHIFT);
@@ -110,7 +110,7 @@ static int rsmka_binding_new(struct rsmka_export *export, unsigned long start,
 		return ret;
 	}
 	*out = binding;
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* Without export->lock.  Nobody uses the pages. */
@@ -136,7 +136,7 @@ static int rsmka_export_bind(struct rsmka_export *export, unsigned long start)
 	export->binding = binding;
 	rsmka_unhold(&export->lock);
 	rsmka_watch_resume(&binding->watch);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 static int rsmka_export_create_claimed(struct rsmka_segment *seg,
@@ -148,13 +148,13 @@ static int rsmka_export_create_claimed(struct rsmka_segment *seg,
 
 	controller = rsmka_controller_find(arg->controller);
 	if (!controller)
-		return RSMERR_CTLR_NOT_PRESENT;
+		return -ENODEV;
 	ret = rsmka_export_check_range(arg->vaddr, arg->length, controller);
 	if (ret)
 		goto put_controller;
 	export = rsmka_export_alloc(seg, controller, arg);
 	if (!export) {
-		ret = RSMERR_INSUFFICIENT_MEM;
+		ret = -ENOMEM;
 		goto put_controller;
 	}
 	ret = rsmka_export_bind(export, arg->vaddr);
@@ -166,7 +166,7 @@ static int rsmka_export_create_claimed(struct rsmka_segment *seg,
 	rsmka_events_share(&seg->events, page_address(export->event_page));
 	/* Pairs with rsmka_segment_export(). */
 	smp_store_release(&seg->export, export);
-	return RSM_SUCCESS;
+	return 0;
 
 put_controller:
 	rsmka_controller_put(controller);
@@ -179,12 +179,12 @@ int rsmka_export_create(struct rsmka_segment *seg, struct rsm_ioc_export *arg)
 
 	if (arg->flags & RSM_EXPORT_DONTWAIT) {
 		if (!mutex_trylock(&seg->lock))
-			return RSMERR_INSUFFICIENT_RESOURCES;
+			return -ENOSPC;
 	} else if (mutex_lock_interruptible(&seg->lock)) {
 		return -EINTR;
 	}
 	if (seg->export || !rsmka_segment_claim(seg, RSMKA_EXPORTER))
-		ret = RSMERR_BAD_SEG_HNDL;
+		ret = -EBADFD;
 	else
 		ret = rsmka_export_create_claimed(seg, arg);
 	mutex_unlock(&seg->lock);
@@ -196,9 +196,9 @@ static int rsmka_export_rebind_check(struct rsmka_export *export, u64 start, boo
 {
 	lockdep_assert_held(&export->lock);
 	if (export->state == RSMKA_ZOMBIE)
-		return RSMERR_BAD_SEG_HNDL;
+		return -EBADFD;
 	*same = start == export->binding->pinned.start;
-	return *same ? RSM_SUCCESS :
+	return *same ? 0 :
 		       rsmka_export_check_range(start, export->length, export->controller);
 }
 
@@ -252,7 +252,7 @@ int rsmka_export_rebind(struct rsmka_segment *seg, struct rsm_ioc_rebind *arg)
 	int ret;
 
 	if (!export)
-		return RSMERR_BAD_SEG_HNDL;
+		return -EBADFD;
 	if (!(export->flags & RSM_EXPORT_ALLOW_REBIND))
 		return RSMERR_REBIND_NOT_ALLOWED;
 	if (!rsmka_export_is_mine(export))

@@ -19,12 +19,12 @@ static u32 rsmka_import_mode(u32 wanted, u32 granted)
 	return mode & granted;
 }
 
-static u32 rsmka_import_verdict(const struct rsmka_share *share, u32 offer, u32 wanted)
+static int rsmka_import_verdict(const struct rsmka_share *share, u32 offer, u32 wanted)
 {
 	if (!(offer & RSMKA_LISTED))
-		return RSMERR_SEG_NOT_PUBLISHED_TO_NODE;
+		return -EACCES;
 	return rsmka_access_permitted(&share->grant, offer & RSMKA_MODE, wanted) ?
-	       RSM_SUCCESS : RSMERR_PERM_DENIED;
+	       0 : -EPERM;
 }
 
 static void rsmka_import_report(const struct rsmka_segment *seg, const struct rsmka_share *share,
@@ -59,7 +59,7 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg,
 		/* Without a length it failed for the thread that we waited for. */
 		offer = READ_ONCE(share->offer);
 		ret = share->grant.length ?
-		      rsmka_import_verdict(share, offer, arg->permission) : RSM_SUCCESS;
+		      rsmka_import_verdict(share, offer, arg->permission) : 0;
 		if (ret) {
 			rsmka_count(rsmka_share_counters(share), RSM_COUNT_CONNECTS_FAILED);
 			rsmka_share_leave(share, NULL);
@@ -77,7 +77,7 @@ static int rsmka_import_connect_claimed(struct rsmka_segment *seg,
 	rsmka_import_report(seg, share, arg);
 	/* Pairs with rsmka_segment_share(). */
 	smp_store_release(&seg->share, share);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg)
@@ -87,15 +87,15 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg)
 
 	if (mutex_lock_interruptible(&seg->lock))
 		return -EINTR;
-	ret = RSMERR_BAD_SEG_HNDL;
+	ret = -EBADFD;
 	if (seg->share || !rsmka_segment_claim(seg, RSMKA_IMPORTER))
 		goto unlock;
-	ret = RSMERR_CTLR_NOT_PRESENT;
+	ret = -ENODEV;
 	controller = rsmka_controller_find(arg->controller);
 	if (!controller)
 		goto unlock;
 	if (rsmka_controller_is_loopback(controller) && arg->node != rsmka_local_node())
-		ret = RSMERR_CTLR_NOT_PRESENT;
+		ret = -ENODEV;
 	else if (arg->permission & ~RSM_PERM_RDWR)
 		ret = RSMERR_BAD_PERMS;
 	else
@@ -109,7 +109,7 @@ unlock:
 /*
  * Who is connected may post.  After the end, events go to whatever is published
  * under the id by then, which may be another user's: *may says whether the
- * caller could connect to it.  < 0 or RSMERR_* if that cannot be found out.
+ * caller could connect to it.  -errno if that cannot be found out.
  */
 int rsmka_import_may_post(struct rsmka_share *ended, bool *may)
 {
@@ -118,20 +118,20 @@ int rsmka_import_may_post(struct rsmka_share *ended, bool *may)
 
 	*may = rsmka_share_is_connected(ended);
 	if (*may)
-		return RSM_SUCCESS;
+		return 0;
 	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, &share);
 	switch (ret) {
-	case RSM_SUCCESS:
+	case 0:
 		break;
-	case RSMERR_SEG_NOT_PUBLISHED:
-	case RSMERR_SEG_NOT_PUBLISHED_TO_NODE:
-		return RSM_SUCCESS;
+	case -ENOENT:
+	case -EACCES:
+		return 0;
 	default:
 		return ret;
 	}
 	*may = share->grant.length && !rsmka_import_verdict(share, READ_ONCE(share->offer), 0);
 	rsmka_share_leave(share, NULL);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 int rsmka_import_check(struct rsmka_segment *seg)
@@ -139,9 +139,9 @@ int rsmka_import_check(struct rsmka_segment *seg)
 	struct rsmka_share *share = rsmka_segment_share(seg);
 
 	if (!share)
-		return RSMERR_BAD_SEG_HNDL;
+		return -EBADFD;
 	if (rsmka_share_intact(share))
-		return RSM_SUCCESS;
+		return 0;
 	rsmka_share_end(share);
-	return RSMERR_CONN_ABORTED;
+	return -ECONNABORTED;
 }

@@ -59,8 +59,8 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 		return ret;
 	/* The adapter may know of the loss before the path does. */
 	if (ret == -EHOSTUNREACH || !rsmka_path_session(path))
-		return RSMERR_REMOTE_NODE_UNREACHABLE;
-	return RSMERR_CONN_ABORTED;
+		return -EHOSTUNREACH;
+	return -ECONNABORTED;
 }
 
 /* ---- outbox ---- */
@@ -233,29 +233,29 @@ static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *re
 	ret = rsmka_ipc_send(path, share->session, &msg, RSMKA_MSG_CONNECT, sizeof(msg),
 			     RSMKA_WAIT);
 	if (ret)
-		return ret == -EINTR ? ret : RSMERR_CONN_ABORTED;
+		return ret == -EINTR ? ret : -ECONNABORTED;
 	__set_bit(path->node, nodes);
 	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait) &&
 	    wait_event_interruptible(path->wait, rsmka_request_over(&wait)))
 		return -EINTR;
 	/* Pairs with rsmka_handle_reply(). */
-	return smp_load_acquire(&request->answered) ? RSM_SUCCESS : RSMERR_CONN_ABORTED;
+	return smp_load_acquire(&request->answered) ? 0 : -ECONNABORTED;
 }
 
 /* What the exporter says, as far as it can be true. */
-static u32 rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_grant *grant)
+static int rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_grant *grant)
 {
-	u32 status = le32_to_cpu(reply->status);
+	int ret = rsmka_error(le32_to_cpu(reply->status));
 
-	switch (status) {
-	case RSM_SUCCESS:
+	switch (ret) {
+	case 0:
 		break;
-	case RSMERR_SEG_NOT_PUBLISHED:
-	case RSMERR_SEG_NOT_PUBLISHED_TO_NODE:
-	case RSMERR_INSUFFICIENT_MEM:
-		return status;
+	case -ENOENT:
+	case -EACCES:
+	case -ENOMEM:
+		return ret;
 	default:
-		return RSMERR_INTERNAL_ERROR;
+		return -EPROTO;
 	}
 	grant->length = le64_to_cpu(reply->length);
 	grant->mode = le32_to_cpu(reply->mode) & RSMKA_MODE;
@@ -267,9 +267,9 @@ static u32 rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_g
 	if (grant->length == 0 || grant->length >= RSM_MMAP_STATUS ||
 	    !PAGE_ALIGNED(grant->length) || !PAGE_ALIGNED(grant->address.offset)) {
 		grant->length = 0;
-		return RSMERR_INTERNAL_ERROR;
+		return -EPROTO;
 	}
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* Ask the exporter for the segment of a share. */
@@ -287,7 +287,7 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 	if (ret)
 		return -EINTR;
 	if (!request)
-		return RSMERR_CONN_ABORTED;
+		return -ECONNABORTED;
 	ret = rsmka_request_ask(share, request);
 	if (!ret)
 		ret = rsmka_reply_parse(&request->reply, &share->grant);

@@ -108,7 +108,7 @@ static void rsmka_pin_uncharge(struct rsmka_pinned *pinned, unsigned long nr_pag
 }
 
 /* Memory whose pages may be pinned for long: anonymous, private, or shared memory proper. */
-static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
+static int rsmka_vma_verdict(struct vm_area_struct *vma)
 {
 	const struct inode *inode;
 
@@ -122,14 +122,14 @@ static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
 			return RSMERR_BAD_ADDR;
 	}
 	if (!(vma->vm_flags & VM_WRITE))
-		return RSMERR_PERM_DENIED;
-	return RSM_SUCCESS;
+		return -EPERM;
+	return 0;
 }
 
-u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
+int rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma;
-	u32 verdict;
+	int verdict;
 
 	lockdep_assert_held(&mm->mmap_lock);
 	while (start < end) {
@@ -141,7 +141,7 @@ u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long
 			return verdict;
 		start = vma->vm_end;
 	}
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* Pin the next pages; returns how many through @done. */
@@ -150,7 +150,7 @@ static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 	unsigned long start = pinned->start + (*done << PAGE_SHIFT);
 	unsigned long nr = min_t(unsigned long, pinned->nr_pages - *done, RSMKA_PIN_BATCH);
 	struct mm_struct *mm = pinned->mm;
-	u32 verdict;
+	int verdict;
 	long ret;
 
 	if (mmap_read_lock_killable(mm))
@@ -165,13 +165,13 @@ static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 
 	if (ret > 0) {
 		*done += ret;
-		return RSM_SUCCESS;
+		return 0;
 	}
 	if (ret == -EFAULT)
 		return RSMERR_BAD_ADDR;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	return RSMERR_INSUFFICIENT_MEM;
+	return -ENOMEM;
 }
 
 static void rsmka_unpin_pages(struct page **pages, unsigned long nr_pages)
@@ -191,15 +191,15 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long done = 0;
-	int ret = RSM_SUCCESS;
+	int ret = 0;
 
 	pinned->mm = mm;
 	pinned->user = user;
 	if (!rsmka_pin_charge(pinned, nr_pages))
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	pinned->pages = kvmalloc_array(nr_pages, sizeof(*pinned->pages), GFP_KERNEL_ACCOUNT);
 	if (!pinned->pages) {
-		ret = RSMERR_INSUFFICIENT_MEM;
+		ret = -ENOMEM;
 		goto uncharge;
 	}
 	pinned->start = start;
@@ -215,7 +215,7 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 	mutex_lock(&rsmka_pinned_lock);
 	list_add(&pinned->list, &rsmka_pinned_list);
 	mutex_unlock(&rsmka_pinned_lock);
-	return RSM_SUCCESS;
+	return 0;
 
 unpin:
 	rsmka_unpin_pages(pinned->pages, done);

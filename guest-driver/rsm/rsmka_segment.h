@@ -63,10 +63,14 @@ static inline unsigned int rsmka_list_length(const struct list_head *list)
 	return length;
 }
 
+/* ---- results (rsmka_error.c) ---- */
+
 /*
- * Functions that return int: < 0 is -errno for ioctl(2) itself, otherwise the
- * RSMERR_* number for `status`.
+ * Functions that return int: 0 or -errno.  What only a program can do wrong, its ioctl
+ * answers itself, by the RSMERR_* number, which is > 0.
  */
+u32 rsmka_error_status(int ret);
+int rsmka_error(u32 status);
 
 /* ---- users (rsmka_user.c) ---- */
 
@@ -235,7 +239,7 @@ extern bool rsmka_dynamic_reconfiguration;
 extern struct list_head rsmka_pinned_list;	/* of bindings */
 extern struct mutex rsmka_pinned_lock;		/* the list; pages of its members stay */
 
-u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end);
+int rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end);
 int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned long start,
 	      unsigned long nr_pages);
 void rsmka_unpin(struct rsmka_pinned *pinned);
@@ -388,13 +392,13 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
 void rsmka_published_announce(struct rsmka_export *export);
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
-u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
+int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
-u32 rsmka_published_attach(struct rsmka_share *share);
+int rsmka_published_attach(struct rsmka_share *share);
 void rsmka_published_detach(struct rsmka_share *share);
-u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags);
+int rsmka_published_post(struct rsmka_export *export, u32 post_flags);
 bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags);
 
 /* ---- shares (rsmka_share.c) ---- */
@@ -419,7 +423,7 @@ struct rsmka_share {
 	/* Segments; read under either or RCU, written under both locks. */
 	struct list_head imports;
 	unsigned int nr_imports;	/* likewise */
-	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
+	int outcome;			/* why CONNECTING must end; rsmka_shares_lock */
 	struct completion settled;	/* CONNECTING is over */
 
 	u32 key;
@@ -471,7 +475,7 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 			struct rsmka_share **out);
 bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
-void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
+void rsmka_share_end_locked(struct rsmka_share *share, int outcome);
 void rsmka_share_end(struct rsmka_share *share);
 void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);

@@ -147,7 +147,7 @@ static void rsmka_share_freeze_path_state(struct rsmka_share *share)
  * End a share, whoever wants it.  Importers keep their mappings, of nothing
  * now.  Nothing here waits for a peer or calls an adapter.
  */
-void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
+void rsmka_share_end_locked(struct rsmka_share *share, int outcome)
 {
 	struct rsmka_segment *seg;
 
@@ -188,7 +188,7 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 void rsmka_share_end(struct rsmka_share *share)
 {
 	mutex_lock(&rsmka_shares_lock);
-	rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+	rsmka_share_end_locked(share, -ECONNABORTED);
 	mutex_unlock(&rsmka_shares_lock);
 	flush_work(&share->reap);
 }
@@ -214,7 +214,7 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 	}
 	last = --share->users == 0;
 	if (last)
-		rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+		rsmka_share_end_locked(share, -ECONNABORTED);
 	mutex_unlock(&rsmka_shares_lock);
 	if (seg)
 		mutex_unlock(&share->members);
@@ -227,34 +227,33 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 /* ---- connecting ---- */
 
 /* Sampled before the exporter is asked: what changes from then on is seen. */
-static u32 rsmka_share_sample_path(struct rsmka_share *share)
+static int rsmka_share_sample_path(struct rsmka_share *share)
 {
 	struct rsmka_controller *controller = share->controller;
 	const struct rsm_path_state *state;
 
 	share->session = rsmka_path_session(share->path);
 	if (!share->session)
-		return RSMERR_REMOTE_NODE_UNREACHABLE;
+		return -EHOSTUNREACH;
 	if (!rsmka_controller_enter(controller))
-		return RSMERR_CTLR_NOT_PRESENT;
+		return -ENODEV;
 	state = controller->ops->path_state(controller->adapter, share->node,
 					    &share->path_state_phys);
 	share->path_state = state;
 	share->path_changes = le32_to_cpu(READ_ONCE(state->changes));
 	rsmka_controller_exit(controller);
 	/* The path was active after the sample: it belongs to this connection. */
-	return rsmka_path_session(share->path) == share->session ? RSM_SUCCESS :
-								   RSMERR_CONN_ABORTED;
+	return rsmka_path_session(share->path) == share->session ? 0 : -ECONNABORTED;
 }
 
 static int rsmka_share_ask(struct rsmka_share *share)
 {
-	u32 status;
+	int ret;
 
 	if (!share->path)
 		return rsmka_published_attach(share);
-	status = rsmka_share_sample_path(share);
-	return status ? status : rsmka_ipc_connect(share);
+	ret = rsmka_share_sample_path(share);
+	return ret ? ret : rsmka_ipc_connect(share);
 }
 
 /* Connect a share that this thread has put into the table. */
@@ -267,7 +266,7 @@ static int rsmka_share_establish(struct rsmka_share *share)
 		ret = share->outcome;
 	/* The loss of the path may have been dealt with before we were in the table. */
 	if (!ret && share->path && rsmka_path_session(share->path) != share->session)
-		ret = RSMERR_CONN_ABORTED;
+		ret = -ECONNABORTED;
 	/*
 	 * A REPUBLISH that overtook the reply is newer.  Also if it has failed
 	 * since it was granted: who waited must not take that for a refusal.
@@ -326,18 +325,18 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 	if (node != rsmka_local_node()) {
 		path = rsmka_path_find(controller, node);
 		if (!path)
-			return RSMERR_INTERNAL_ERROR;
+			return -ENETUNREACH;
 	}
 	fresh = rsmka_share_alloc(controller, path, node, key);
 	if (!fresh)
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	share = rsmka_share_enter(fresh);
 	if (share == fresh) {
 		ret = rsmka_share_establish(share);
 	} else {
 		rsmka_share_free(fresh);
 		if (!share)
-			return RSMERR_CTLR_NOT_PRESENT;
+			return -ENODEV;
 		ret = wait_for_completion_interruptible(&share->settled) ? -EINTR : 0;
 	}
 	if (ret)
@@ -378,7 +377,7 @@ void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
 	mutex_lock(&rsmka_shares_lock);
 	share = rsmka_share_find(path->controller, path->node, key);
 	if (share && share->path && share->cookie == cookie)
-		rsmka_share_end_locked(share, RSMERR_SEG_NOT_PUBLISHED);
+		rsmka_share_end_locked(share, -ENOENT);
 	mutex_unlock(&rsmka_shares_lock);
 }
 
@@ -392,7 +391,7 @@ void rsmka_shares_controller_gone(struct rsmka_controller *controller)
 	mutex_lock(&rsmka_shares_lock);
 	hash_for_each_safe(rsmka_shares, bucket, next, share, table)
 		if (share->controller == controller)
-			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+			rsmka_share_end_locked(share, -ECONNABORTED);
 	mutex_unlock(&rsmka_shares_lock);
 }
 
@@ -422,7 +421,7 @@ void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
 		mutex_lock(&rsmka_shares_lock);
 		share = rsmka_share_of_path(controller, node);
 		if (share)
-			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+			rsmka_share_end_locked(share, -ECONNABORTED);
 		mutex_unlock(&rsmka_shares_lock);
 		cond_resched();
 	} while (share);

@@ -122,7 +122,7 @@ int rsmka_stat_segments(struct rsm_ioc_segments *arg)
 		cond_resched();
 	}
 	arg->count = count;
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* ---- controllers and paths ---- */
@@ -198,12 +198,12 @@ int rsmka_stat_counters(struct rsm_ioc_counters *arg)
 {
 	/* More than that many nodes on that many adapters is no machine. */
 	struct rsmka_stat_rows rows = { .capacity = min_t(u32, arg->capacity, 32 * RSMKA_NODES) };
-	int ret = RSM_SUCCESS;
+	int ret = 0;
 	u32 filled;
 
 	rows.row = kvcalloc(max_t(u32, rows.capacity, 1), sizeof(*rows.row), GFP_KERNEL_ACCOUNT);
 	if (!rows.row)
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	rsmka_stat_collect(&rows);
 	filled = min(rows.count, rows.capacity);
 	if (copy_to_user(u64_to_user_ptr(arg->rows), rows.row, filled * sizeof(*rows.row)))
