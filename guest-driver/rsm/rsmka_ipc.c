@@ -8,6 +8,7 @@
  * Nothing that handles a message waits for the peer to take another one, or two agents
  * could wait for each other: what does not fit goes through the outbox.
  */
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 

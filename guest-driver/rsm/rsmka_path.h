@@ -162,18 +162,9 @@ static inline struct rsmka_counters *rsmka_share_counters(const struct rsmka_sha
 	return share->path ? &share->path->counters : &share->controller->counters;
 }
 
-/* ---- what programs ask (rsmka_topology.c, rsmka_stat.c, rsmka_debugfs.c) ---- */
-
-int rsmka_topology_info(struct rsm_ioc_info *arg);
-int rsmka_topology_controller(struct rsm_ioc_controller *arg);
-int rsmka_topology_rows(struct rsm_ioc_topology *arg);
-int rsmka_stat_segments(struct rsm_ioc_segments *arg);
-int rsmka_stat_counters(struct rsm_ioc_counters *arg);
+/* ---- for people who look for a fault (rsmka_debugfs.c) ---- */
 
 void rsmka_debugfs_init(void);
 void rsmka_debugfs_exit(void);
-
-int rsmka_cdev_init(void);
-void rsmka_cdev_exit(void);
 
 #endif /* RSMKA_PATH_H */

@@ -17,14 +17,14 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "rsmka_segment.h"
+#include "rsmka_file.h"
 
 #define RSMKA_PIN_BATCH		512
 
 static atomic_long_t rsmka_exported_pages;
 
 LIST_HEAD(rsmka_pinned_list);
-DEFINE_MUTEX(rsmka_pinned_lock);	/* see rsmka_segment.h */
+DEFINE_MUTEX(rsmka_pinned_lock);	/* see rsmka_file.h */
 
 unsigned long rsmka_pinned_pages(void)
 {
@@ -148,7 +148,7 @@ int rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long
 static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 {
 	unsigned long start = pinned->start + (*done << PAGE_SHIFT);
-	unsigned long nr = min_t(unsigned long, pinned->nr_pages - *done, RSMKA_PIN_BATCH);
+	unsigned long nr = min_t(unsigned long, pinned->memory.nr_pages - *done, RSMKA_PIN_BATCH);
 	struct mm_struct *mm = pinned->mm;
 	int verdict;
 	long ret;
@@ -160,7 +160,7 @@ static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 		mmap_read_unlock(mm);
 		return verdict;
 	}
-	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM, pinned->pages + *done);
+	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM, pinned->memory.pages + *done);
 	mmap_read_unlock(mm);
 
 	if (ret > 0) {
@@ -197,13 +197,13 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 	pinned->user = user;
 	if (!rsmka_pin_charge(pinned, nr_pages))
 		return -ENOMEM;
-	pinned->pages = kvmalloc_array(nr_pages, sizeof(*pinned->pages), GFP_KERNEL_ACCOUNT);
-	if (!pinned->pages) {
+	pinned->memory.pages = kvmalloc_array(nr_pages, sizeof(*pinned->memory.pages), GFP_KERNEL_ACCOUNT);
+	if (!pinned->memory.pages) {
 		ret = -ENOMEM;
 		goto uncharge;
 	}
 	pinned->start = start;
-	pinned->nr_pages = nr_pages;
+	pinned->memory.nr_pages = nr_pages;
 
 	while (!ret && done < nr_pages) {
 		ret = rsmka_pin_batch(pinned, &done);
@@ -218,9 +218,9 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 	return 0;
 
 unpin:
-	rsmka_unpin_pages(pinned->pages, done);
-	kvfree(pinned->pages);
-	pinned->pages = NULL;
+	rsmka_unpin_pages(pinned->memory.pages, done);
+	kvfree(pinned->memory.pages);
+	pinned->memory.pages = NULL;
 uncharge:
 	rsmka_pin_uncharge(pinned, nr_pages);
 	return ret;
@@ -229,14 +229,14 @@ uncharge:
 /* Does nothing when repeated. */
 void rsmka_unpin(struct rsmka_pinned *pinned)
 {
-	if (!pinned->pages)
+	if (!pinned->memory.pages)
 		return;
 	mutex_lock(&rsmka_pinned_lock);
 	list_del(&pinned->list);
 	mutex_unlock(&rsmka_pinned_lock);
-	rsmka_unpin_pages(pinned->pages, pinned->nr_pages);
-	kvfree(pinned->pages);
-	pinned->pages = NULL;
-	rsmka_pin_uncharge(pinned, pinned->nr_pages);
+	rsmka_unpin_pages(pinned->memory.pages, pinned->memory.nr_pages);
+	kvfree(pinned->memory.pages);
+	pinned->memory.pages = NULL;
+	rsmka_pin_uncharge(pinned, pinned->memory.nr_pages);
 	mmdrop(pinned->mm);
 }

@@ -1,52 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Publication of exports: under which id, for whom, changed and ended.  Called
- * by ioctls, and by rsmka_export.c when an export loses its memory.
+ * by owners of segments, and by rsmka_export.c when an export loses its memory.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "rsmka_path.h"
 
-bool rsmka_export_is_mine(const struct rsmka_export *export)
-{
-	return export->creator == task_tgid(current);
-}
-
-/*
- * Take export->lock for a call of the program, when no end waits for peers; the
- * program then sees what became of the memory that it unmapped before.  0 or
- * -EINTR.
- */
+/* Take export->lock for a call of its owner, when no end waits for peers.  0 or -EINTR. */
 int rsmka_export_enter(struct rsmka_export *export)
 {
-	int ret = rsmka_looks_settle(&export->looks);
+	int ret;
 
-	while (!ret) {
+	do {
 		ret = rsmka_hold_interruptible(&export->lock);
 		if (ret || export->ending == RSMKA_NOTHING)
 			break;
 		rsmka_unhold(&export->lock);
 		ret = rsmka_export_await(export);
-	}
+	} while (!ret);
 	return ret;
 }
 
-static bool rsmka_export_waits(const struct rsmka_export *export)
-{
-	return !(export->flags & RSM_EXPORT_DONTWAIT);
-}
-
-/* The same, or -ENOSPC if the program does not want to wait. */
+/* The same, or -ENOSPC if the owner does not want to wait. */
 static int rsmka_export_claim(struct rsmka_export *export)
 {
-	if (rsmka_export_waits(export))
+	if (export->waits)
 		return rsmka_export_enter(export);
-	if (!rsmka_looks_settled(&export->looks) || !rsmka_hold_try(&export->lock))
+	if (!rsmka_hold_try(&export->lock))
 		return -ENOSPC;
 	if (export->ending == RSMKA_NOTHING)
 		return 0;
@@ -55,28 +39,6 @@ static int rsmka_export_claim(struct rsmka_export *export)
 }
 
 /* ---- publish ---- */
-
-static int rsmka_acl_copy(struct rsmka_acl *acl, u64 user, u32 len,
-			  const struct rsmka_controller *controller)
-{
-	bool loopback = rsmka_controller_is_loopback(controller);
-	u32 local = rsmka_local_node();
-	u32 i, node;
-
-	acl->len = len;
-	if (acl->len > (loopback ? 1 : RSM_ACL_MAX))
-		return RSMERR_BAD_ACL;
-	if (copy_from_user(acl->entry, u64_to_user_ptr(user),
-			   acl->len * sizeof(acl->entry[0])))
-		return RSMERR_BAD_ADDR;
-	for (i = 0; i < acl->len; i++) {
-		node = acl->entry[i].node;
-		if (node >= RSMKA_NODES || (loopback ? node != local : node == 0) ||
-		    acl->entry[i].permission > RSMKA_MODE)
-			return RSMERR_BAD_ACL;
-	}
-	return 0;
-}
 
 /* Every node that is named must have been reachable through the controller once. */
 static int rsmka_acl_check_paths(const struct rsmka_acl *acl,
@@ -132,7 +94,7 @@ static int rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 				   struct rsmka_address *address)
 {
 	struct rsmka_controller *controller = export->controller;
-	const struct rsmka_pinned *pinned = &export->binding->pinned;
+	const struct rsmka_memory *memory = export->memory;
 	int ret;
 
 	lockdep_assert_held(&export->lock);
@@ -144,8 +106,8 @@ static int rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 		export->row = NULL;
 		return rsmka_publish_error(ret);
 	}
-	ret = controller->ops->publish(controller->adapter, pinned->pages, pinned->nr_pages,
-				       export->event_page, access, rsmka_export_waits(export),
+	ret = controller->ops->publish(controller->adapter, memory->pages, memory->nr_pages,
+				       export->event_page, access, export->waits,
 				       address, &export->handle);
 	if (ret) {
 		export->handle = NULL;
@@ -216,41 +178,19 @@ static int rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
 	return 0;
 }
 
-static int rsmka_key_check(u32 key)
+/* Under the id *@key, or one that is chosen if it is 0. */
+int rsmka_export_publish(struct rsmka_export *export, u32 *key, const struct rsmka_acl *acl)
 {
-	if (key == 0 || (key >= RSM_RSMLIB_ID_BASE && key <= RSM_RSMLIB_ID_END) ||
-	    (key >= RSM_HPC_ID_BASE && key < RSM_USER_APP_ID_BASE))
-		return 0;
-	return -EADDRNOTAVAIL;
-}
-
-int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
-{
-	struct rsmka_export *export = rsmka_segment_export(seg);
-	struct rsmka_acl *acl;
-	u32 key = arg->key;
+	u32 chosen = *key;
 	int ret;
 
-	if (!export)
-		return -EBADFD;
-	if (!rsmka_export_is_mine(export))
-		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
-	if (!acl)
-		return -ENOMEM;
-
-	ret = rsmka_acl_copy(acl, arg->acl, arg->acl_len, export->controller);
+	ret = rsmka_export_claim(export);
+	if (ret)
+		return ret;
+	ret = rsmka_export_publish_locked(export, &chosen, acl);
+	rsmka_unhold(&export->lock);
 	if (!ret)
-		ret = rsmka_key_check(key);
-	if (!ret)
-		ret = rsmka_export_claim(export);
-	if (!ret) {
-		ret = rsmka_export_publish_locked(export, &key, acl);
-		rsmka_unhold(&export->lock);
-	}
-	if (!ret)
-		arg->key = key;
-	kfree(acl);
+		*key = chosen;
 	return ret;
 }
 
@@ -279,15 +219,11 @@ void rsmka_export_withdraw(struct rsmka_export *export)
 	}
 }
 
-int rsmka_export_unpublish(struct rsmka_segment *seg)
+/* A call that was interrupted is made again, to wait for the rest. */
+int rsmka_export_unpublish(struct rsmka_export *export)
 {
-	struct rsmka_export *export = rsmka_segment_export(seg);
 	int ret;
 
-	if (!export)
-		return -EBADFD;
-	if (!rsmka_export_is_mine(export))
-		return RSMERR_NOT_CREATOR;
 	ret = rsmka_export_enter(export);
 	if (ret)
 		return ret;
@@ -322,7 +258,7 @@ static int rsmka_export_widen(struct rsmka_export *export, const struct rsmka_ac
 	if (export->handle)
 		return rsmka_publish_error(controller->ops->republish(controller->adapter,
 								       export->handle, access,
-								       rsmka_export_waits(export)));
+								       export->waits));
 	ret = rsmka_export_to_adapter(export, acl, access, &address);
 	if (!ret)
 		rsmka_published_set_address(export, &address);
@@ -341,7 +277,7 @@ static int rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_a
 	if (IS_ERR(row))
 		return rsmka_publish_error(PTR_ERR(row));
 	ret = controller->ops->republish(controller->adapter, export->handle, access,
-					 rsmka_export_waits(export));
+					 export->waits);
 	if (ret) {
 		rsmka_row_put(row);
 		return rsmka_publish_error(ret);
@@ -388,34 +324,18 @@ static int rsmka_export_republish_locked(struct rsmka_export *export,
 	return ret;
 }
 
-int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *arg)
+int rsmka_export_republish(struct rsmka_export *export, const struct rsmka_acl *acl)
 {
-	struct rsmka_export *export = rsmka_segment_export(seg);
-	struct rsmka_acl *acls;
+	struct rsmka_acl *old = kmalloc(sizeof(*old), GFP_KERNEL_ACCOUNT);
 	int ret;
 
-	if (!export)
-		return -EBADFD;
-	if (rsmka_export_waits(export))
-		ret = rsmka_looks_settle(&export->looks);
-	else
-		ret = rsmka_looks_settled(&export->looks) ? 0 : -ENOSPC;
-	if (ret)
-		return ret;
-	if (READ_ONCE(export->state) != RSMKA_PUBLISHED)
-		return -ENOENT;
-	if (!rsmka_export_is_mine(export))
-		return RSMERR_NOT_CREATOR;
-	acls = kmalloc_array(2, sizeof(*acls), GFP_KERNEL_ACCOUNT);
-	if (!acls)
+	if (!old)
 		return -ENOMEM;
-	ret = rsmka_acl_copy(&acls[0], arg->acl, arg->acl_len, export->controller);
-	if (!ret)
-		ret = rsmka_export_claim(export);
+	ret = rsmka_export_claim(export);
 	if (!ret) {
-		ret = rsmka_export_republish_locked(export, &acls[0], &acls[1]);
+		ret = rsmka_export_republish_locked(export, acl, old);
 		rsmka_unhold(&export->lock);
 	}
-	kfree(acls);
+	kfree(old);
 	return ret;
 }

@@ -224,7 +224,7 @@ void rsmka_published_rebound(struct rsmka_export *export, struct page **old)
 				found = share;
 		spin_unlock(&export->visitors_lock);
 		if (found)
-			rsmka_share_rebound(found, export->binding->pinned.pages);
+			rsmka_share_rebound(found, export->memory->pages);
 	} while (found);
 	mutex_unlock(&rsmka_shares_lock);
 }
@@ -299,8 +299,8 @@ static int rsmka_published_grant(const struct rsmka_export *export, u32 node,
 	if (!rsmka_acl_lookup(&export->acl, export->mode, node, &grant->mode))
 		return -EACCES;
 	grant->length = export->length;
-	grant->uid = from_kuid(&init_user_ns, export->uid);
-	grant->gid = from_kgid(&init_user_ns, export->gid);
+	grant->uid = from_kuid(&init_user_ns, export->owner.uid);
+	grant->gid = from_kgid(&init_user_ns, export->owner.gid);
 	grant->address = export->address;
 	grant->big_endian = IS_ENABLED(CONFIG_CPU_BIG_ENDIAN);
 	return 0;
@@ -440,7 +440,7 @@ int rsmka_published_attach(struct rsmka_share *share)
 	if (!ret) {
 		share->exporter = seg;
 		/* Stay until the share has ended, which unpublishing waits for. */
-		share->pages = export->binding->pinned.pages;
+		share->pages = export->memory->pages;
 		share->offer = rsmka_published_offer(export, share->node);
 		list_add(&share->local, &export->local);
 	}

@@ -30,9 +30,7 @@ static void rsmka_share_reap(struct work_struct *work)
 	mutex_lock(&share->members);
 	rsmka_share_zap(share);
 	mutex_unlock(&share->members);
-	mutex_lock(&share->map_mutex);
-	rsmka_share_unmap_locked(share);
-	mutex_unlock(&share->map_mutex);
+	rsmka_share_unmap_all(share);
 }
 
 static void rsmka_share_free(struct rsmka_share *share)
@@ -121,15 +119,15 @@ static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_st
 }
 
 /*
- * Take the pages from all mappings of all imports; faults insert what is right
- * by then.  Under rsmka_shares_lock or share->members.
+ * Take the pages from all who have them mapped by the share's window.  Under rsmka_shares_lock or share->members.
  */
 void rsmka_share_zap(struct rsmka_share *share)
 {
 	struct rsmka_segment *seg;
 
 	list_for_each_entry(seg, &share->imports, sharers)
-		unmap_mapping_range(seg->inode->i_mapping, 0, 0, 1);
+		if (seg->ops->zap)
+			seg->ops->zap(seg);
 }
 
 /* What RSM_MMAP_STATUS shows after the end: a path that is down. */
@@ -182,6 +180,9 @@ void rsmka_share_end_locked(struct rsmka_share *share, int outcome)
 		rsmka_share_zap(share);
 		rsmka_published_detach(share);
 	}
+	list_for_each_entry(seg, &share->imports, sharers)
+		if (seg->ops->ended)
+			seg->ops->ended(seg);
 }
 
 /* On behalf of a user of the share, who then sees nothing of the exporter's any more. */

@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 int rsmka_topology_info(struct rsm_ioc_info *arg)
 {
