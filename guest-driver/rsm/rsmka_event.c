@@ -107,6 +107,25 @@ bool rsmka_events_take(struct rsmka_events *events)
 	return taken;
 }
 
+/*
+ * Take all, for an owner who is told of what comes while there is none: how many.  In any
+ * context but that of being told.
+ */
+u32 rsmka_events_take_all(struct rsmka_events *events)
+{
+	unsigned long flags;
+	u32 taken;
+
+	do {
+		spin_lock_irqsave(&events->wait.lock, flags);
+		taken = rsmka_events_pending(events);
+		events->taken += taken;
+		WRITE_ONCE(events->words->taken, (u32)events->taken);
+		spin_unlock_irqrestore(&events->wait.lock, flags);
+	} while (!taken && !rsmka_events_sleep(events));
+	return taken;
+}
+
 /* Who posted found that somebody sleeps.  Whoever sleeps again says so again. */
 void rsmka_events_wake(struct rsmka_events *events)
 {

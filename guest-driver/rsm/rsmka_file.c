@@ -280,7 +280,7 @@ static int rsmka_file_connect_claimed(struct rsmka_file *file, struct rsm_ioc_co
 		ret = RSMERR_BAD_PERMS;
 	else
 		ret = rsmka_import_connect(&file->segment, controller, arg->node, arg->key,
-					   arg->permission, &arg->generation);
+					   arg->permission, NULL, &arg->generation);
 	if (!ret)
 		rsmka_file_report(&file->segment, arg);
 	rsmka_controller_put(controller);
@@ -310,7 +310,7 @@ int rsmka_file_check(struct rsmka_file *file)
 	int ret;
 
 	if (!export)
-		return rsmka_segment_share(seg) ? rsmka_import_check(seg) : RSMERR_BAD_SEG_HNDL;
+		return rsmka_segment_share(seg) ? rsmka_import_check(seg, NULL) : RSMERR_BAD_SEG_HNDL;
 	/* As the program sees it: with what became of the memory that it unmapped before. */
 	if (!(file->export_flags & RSM_EXPORT_DONTWAIT)) {
 		ret = rsmka_looks_settle(&file->looks);

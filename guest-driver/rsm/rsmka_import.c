@@ -37,17 +37,18 @@ static int rsmka_import_verdict(const struct rsmka_segment *seg, const struct rs
 
 /*
  * Connect a fresh segment, wanting owner bits.  Waits for the exporter's node, until a
- * signal comes.  *generation: the segment's word, raised for this connection.
+ * signal comes or the deadline, if there is one.  *generation: the segment's word, raised for
+ * this connection.
  */
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
-			 u32 key, u32 wanted, u32 *generation)
+			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation)
 {
 	struct rsmka_share *share;
 	u32 offer;
 	int ret;
 
 	for (;;) {
-		ret = rsmka_share_connect(controller, node, key, &share);
+		ret = rsmka_share_connect(controller, node, key, deadline, &share);
 		if (ret)
 			return ret;
 		/* Without a length it failed for the thread that we waited for. */
@@ -64,6 +65,8 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *con
 		rsmka_share_leave(share, NULL);
 		if (signal_pending(current))
 			return -EINTR;
+		if (!rsmka_patience(deadline))
+			return -ETIMEDOUT;
 	}
 
 	seg->mode = rsmka_import_mode(wanted, offer);
@@ -86,7 +89,7 @@ static int rsmka_import_may_post(struct rsmka_segment *seg, bool *may)
 	*may = rsmka_share_is_connected(ended);
 	if (*may)
 		return 0;
-	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, &share);
+	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, NULL, &share);
 	switch (ret) {
 	case 0:
 		break;
@@ -101,11 +104,24 @@ static int rsmka_import_may_post(struct rsmka_segment *seg, bool *may)
 	return 0;
 }
 
+/* Whoever publishes the id now hears it, on this node or another. */
+int rsmka_share_post(struct rsmka_share *share, u32 post_flags)
+{
+	struct rsmka_counters *counters = rsmka_share_counters(share);
+	bool heard;
+
+	if (share->path)
+		return rsmka_ipc_bell(share->path, share->key, 0, post_flags);
+	heard = rsmka_published_bell(NULL, share->key, post_flags);
+	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
+	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
+	return 0;
+}
+
 static int rsmka_import_post(struct rsmka_segment *seg, u32 post_flags)
 {
 	struct rsmka_share *share = rsmka_segment_share(seg);
-	struct rsmka_counters *counters = rsmka_share_counters(share);
-	bool heard, may;
+	bool may;
 	int ret;
 
 	ret = rsmka_import_may_post(seg, &may);
@@ -117,16 +133,10 @@ static int rsmka_import_post(struct rsmka_segment *seg, u32 post_flags)
 	}
 	if (!may) {
 		/* As what nobody hears: to say more would say what is published. */
-		rsmka_count(counters, RSM_COUNT_POSTS_DROPPED);
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
 		return 0;
 	}
-	if (share->path)
-		return rsmka_ipc_bell(share->path, share->key, 0, post_flags);
-	/* Whoever publishes the id now hears it, as on another node. */
-	heard = rsmka_published_bell(NULL, share->key, post_flags);
-	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
-	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
-	return 0;
+	return rsmka_share_post(share, post_flags);
 }
 
 /* One event to the exporter or to all importers; -EBADFD if it is neither. */
@@ -139,12 +149,15 @@ int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags)
 	return rsmka_segment_share(seg) ? rsmka_import_post(seg, post_flags) : -EBADFD;
 }
 
-/* 0, or -ECONNABORTED: the connection has ended, whether or not we had heard of it. */
-int rsmka_import_check(struct rsmka_segment *seg)
+/*
+ * 0, or -ECONNABORTED: the connection has ended, whether or not we had heard of it.
+ * @window: where the caller has it mapped; NULL: where programs have.
+ */
+int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *window)
 {
 	struct rsmka_share *share = rsmka_segment_share(seg);
 
-	if (rsmka_share_intact(share))
+	if (rsmka_share_intact(share, window ? window : &share->window))
 		return 0;
 	rsmka_share_end(share);
 	return -ECONNABORTED;

@@ -20,7 +20,7 @@
  * Send a message of a session: 0, or what the adapter says.
  */
 int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, size_t size,
-		   enum rsmka_patience patience)
+		   long patience)
 {
 	struct rsmka_controller *controller = path->controller;
 	struct rsmka_msg_header *header = msg;
@@ -219,7 +219,16 @@ static bool rsmka_request_over(const void *data)
 	       rsmka_path_session(share->path) != share->session || READ_ONCE(share->outcome);
 }
 
-static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *request)
+/* What the end of a wait with a patience means: 0, -EINTR, -ETIMEDOUT. */
+static int rsmka_wait_over(long left)
+{
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : -ETIMEDOUT;
+}
+
+static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *request,
+			     const unsigned long *deadline)
 {
 	struct rsmka_request_wait wait = { request, share };
 	struct rsmka_path *path = share->path;
@@ -232,13 +241,19 @@ static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *re
 	int ret;
 
 	ret = rsmka_ipc_send(path, share->session, &msg, RSMKA_MSG_CONNECT, sizeof(msg),
-			     RSMKA_WAIT);
+			     rsmka_patience(deadline));
+	if (ret == -EAGAIN)
+		return -ETIMEDOUT;
 	if (ret)
-		return ret == -EINTR ? ret : -ECONNABORTED;
+		return ret == -EINTR || ret == -ETIMEDOUT ? ret : -ECONNABORTED;
 	__set_bit(path->node, nodes);
-	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait) &&
-	    wait_event_interruptible(path->wait, rsmka_request_over(&wait)))
-		return -EINTR;
+	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait)) {
+		ret = rsmka_wait_over(wait_event_interruptible_timeout(path->wait,
+								       rsmka_request_over(&wait),
+								       rsmka_patience(deadline)));
+		if (ret)
+			return ret;
+	}
 	/* Pairs with rsmka_handle_reply(). */
 	return smp_load_acquire(&request->answered) ? 0 : -ECONNABORTED;
 }
@@ -273,8 +288,8 @@ static int rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_g
 	return 0;
 }
 
-/* Ask the exporter for the segment of a share. */
-int rsmka_ipc_connect(struct rsmka_share *share)
+/* Ask the exporter for the segment of a share, until a deadline if there is one. */
+int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline)
 {
 	struct rsmka_path *path = share->path;
 	struct rsmka_request *request = NULL;
@@ -282,14 +297,14 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 	bool granted;
 	int ret;
 
-	ret = wait_event_interruptible(path->wait,
-				       (request = rsmka_request_take(path, share->session,
-								     &over)) || over);
+	ret = rsmka_wait_over(wait_event_interruptible_timeout(path->wait,
+			(request = rsmka_request_take(path, share->session, &over)) || over,
+			rsmka_patience(deadline)));
 	if (ret)
-		return -EINTR;
+		return ret;
 	if (!request)
 		return -ECONNABORTED;
-	ret = rsmka_request_ask(share, request);
+	ret = rsmka_request_ask(share, request, deadline);
 	if (!ret)
 		ret = rsmka_reply_parse(&request->reply, &share->grant);
 	/* We may have been granted it and not know, or not want it. */

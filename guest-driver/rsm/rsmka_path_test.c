@@ -44,7 +44,7 @@ static bool fake_put(struct fake *fake, const void *message, size_t length)
 }
 
 static int fake_send(void *adapter, u32 node, u32 session, const void *message, size_t length,
-		     enum rsmka_patience patience)
+		     long patience)
 {
 	struct fake *fake = adapter;
 

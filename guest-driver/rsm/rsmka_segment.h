@@ -138,6 +138,7 @@ bool rsmka_events_sleep(struct rsmka_events *events);
 void rsmka_events_wake(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
 bool rsmka_events_take(struct rsmka_events *events);
+u32 rsmka_events_take_all(struct rsmka_events *events);
 
 /* ---- segments (rsmka_segment.c) ---- */
 
@@ -444,7 +445,7 @@ extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of a
 void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
 int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
-			struct rsmka_share **out);
+			const unsigned long *deadline, struct rsmka_share **out);
 bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
 void rsmka_share_end_locked(struct rsmka_share *share, int outcome);
@@ -461,8 +462,9 @@ bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_fl
 /* ---- imports (rsmka_import.c) ---- */
 
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
-			 u32 key, u32 wanted, u32 *generation);
-int rsmka_import_check(struct rsmka_segment *seg);
+			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation);
+int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *window);
+int rsmka_share_post(struct rsmka_share *share, u32 post_flags);
 int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags);
 
 /* ---- where an importer reaches the memory (rsmka_window.c) ---- */
@@ -472,6 +474,9 @@ int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
 void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings);
 void rsmka_share_unmap_all(struct rsmka_share *share);
 bool rsmka_share_is_connected(struct rsmka_share *share);
-bool rsmka_share_intact(struct rsmka_share *share);
+bool rsmka_share_intact(struct rsmka_share *share, const struct rsmka_window *window);
+int rsmka_share_window(struct rsmka_share *share, const struct rsmka_segment *seg,
+		       struct rsmka_window *window);
+void rsmka_window_close(struct rsmka_share *share, struct rsmka_window *window);
 
 #endif /* RSMKA_SEGMENT_H */

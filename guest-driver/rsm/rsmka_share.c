@@ -247,20 +247,20 @@ static int rsmka_share_sample_path(struct rsmka_share *share)
 	return rsmka_path_session(share->path) == share->session ? 0 : -ECONNABORTED;
 }
 
-static int rsmka_share_ask(struct rsmka_share *share)
+static int rsmka_share_ask(struct rsmka_share *share, const unsigned long *deadline)
 {
 	int ret;
 
 	if (!share->path)
 		return rsmka_published_attach(share);
 	ret = rsmka_share_sample_path(share);
-	return ret ? ret : rsmka_ipc_connect(share);
+	return ret ? ret : rsmka_ipc_connect(share, deadline);
 }
 
 /* Connect a share that this thread has put into the table. */
-static int rsmka_share_establish(struct rsmka_share *share)
+static int rsmka_share_establish(struct rsmka_share *share, const unsigned long *deadline)
 {
-	int ret = rsmka_share_ask(share);
+	int ret = rsmka_share_ask(share, deadline);
 
 	mutex_lock(&rsmka_shares_lock);
 	if (!ret)
@@ -311,13 +311,23 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	return share;
 }
 
+static int rsmka_share_await(struct rsmka_share *share, const unsigned long *deadline)
+{
+	long left = wait_for_completion_interruptible_timeout(&share->settled,
+							      rsmka_patience(deadline));
+
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : -ETIMEDOUT;
+}
+
 /*
- * Find or make the share and wait until it is connected or has failed; the
- * caller is then a user of it.  Whoever waited for another thread learns from
- * rsmka_share_add() how that went.
+ * Find or make the share and wait until it is connected or has failed, not beyond
+ * the deadline if there is one; the caller is then a user of it.  Whoever waited for
+ * another thread learns from rsmka_share_add() how that went.
  */
 int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
-			struct rsmka_share **out)
+			const unsigned long *deadline, struct rsmka_share **out)
 {
 	struct rsmka_path *path = NULL;
 	struct rsmka_share *share, *fresh;
@@ -333,12 +343,12 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 		return -ENOMEM;
 	share = rsmka_share_enter(fresh);
 	if (share == fresh) {
-		ret = rsmka_share_establish(share);
+		ret = rsmka_share_establish(share, deadline);
 	} else {
 		rsmka_share_free(fresh);
 		if (!share)
 			return -ENODEV;
-		ret = wait_for_completion_interruptible(&share->settled) ? -EINTR : 0;
+		ret = rsmka_share_await(share, deadline);
 	}
 	if (ret)
 		rsmka_share_leave(share, NULL);

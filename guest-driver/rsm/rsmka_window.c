@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Where importers reach the memory of a segment on another node: in the window of
- * the adapter.  All programs of a share use one mapping of it.
+ * the adapter.  All programs of a share use one mapping of it, clients of the kernel have
+ * their own.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -78,6 +79,7 @@ static int rsmka_window_open(struct rsmka_share *share, struct rsmka_window *win
 	}
 	if (!ret)
 		return 0;
+	window->handle = NULL;
 	rsmka_controller_exit(controller);
 uncharge:
 	rsmka_window_uncharge(share, window->user);
@@ -85,7 +87,7 @@ uncharge:
 }
 
 /* Nobody has it mapped any more. */
-static void rsmka_window_close(struct rsmka_share *share, struct rsmka_window *window)
+void rsmka_window_close(struct rsmka_share *share, struct rsmka_window *window)
 {
 	struct rsmka_controller *controller = share->controller;
 
@@ -194,8 +196,24 @@ void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings)
 	mutex_unlock(&share->map_mutex);
 }
 
-/* Is the connection as it was made?  Asks the adapter, which may know before us. */
-bool rsmka_share_intact(struct rsmka_share *share)
+/* A window for the kernel alone, which closes it when it likes. */
+int rsmka_share_window(struct rsmka_share *share, const struct rsmka_segment *seg,
+		       struct rsmka_window *window)
+{
+	int ret = -ECONNABORTED;
+
+	mutex_lock(&share->map_mutex);
+	if (rsmka_share_is_connected(share))
+		ret = rsmka_window_open(share, window, true, seg->mode & RSMKA_OWNER_WRITE);
+	mutex_unlock(&share->map_mutex);
+	return rsmka_share_map_error(share, ret);
+}
+
+/*
+ * Is the connection as it was made?  Asks the adapter, which may know before us, about
+ * a window if it is open.
+ */
+bool rsmka_share_intact(struct rsmka_share *share, const struct rsmka_window *window)
 {
 	struct rsmka_controller *controller = share->controller;
 	bool intact = false;
@@ -204,9 +222,8 @@ bool rsmka_share_intact(struct rsmka_share *share)
 		return rsmka_share_is_connected(share);
 	mutex_lock(&share->map_mutex);
 	if (rsmka_share_is_connected(share) && rsmka_controller_enter(controller)) {
-		if (share->window.handle)
-			intact = controller->ops->mapped(controller->adapter,
-							 share->window.handle);
+		if (window->handle)
+			intact = controller->ops->mapped(controller->adapter, window->handle);
 		else
 			intact = le32_to_cpu(READ_ONCE(share->path_state->changes)) ==
 				 share->path_changes;
