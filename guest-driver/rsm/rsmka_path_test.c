@@ -179,7 +179,7 @@ static void messages_wait_for_a_thread_if_they_must(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct rsmka_msg_connect connect = {
-		.header = { RSMKA_MESSAGE_VERSION, RSMKA_MSG_CONNECT }, .request = 5,
+		.header = { RSMKA_MESSAGE_VERSION, RSMKA_MSG_CONNECT }, .request = cpu_to_le32(5),
 	};
 	struct rsmka_msg_segment bell = {
 		.header = { RSMKA_MESSAGE_VERSION, RSMKA_MSG_BELL },

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
-"""Prints figures, judges nothing: `measure.py copy|put|barrier|map|revoke|signal|connect`.
+"""Prints figures, judges nothing: `measure.py copy|put|barrier|map|revoke|signal|load|connect`.
 
 copy     time of a 64 KiB copy through the window over that of a local one
 put      time of put and get of several sizes over that of memcpy() in own memory
@@ -13,6 +13,8 @@ revoke   time of taking a page back from all nodes while the other one has nothi
 signal   times of a post and of a signal there and back, while the receiver looks and while it
          sleeps, over that of two eventfds between two processes of this machine; doorbells
          rung
+load     processor time of each step of jobs with 256, 1024, 4096 segments on each node, over
+         that with 64
 connect  time from the start of two nodes to the first successful connect
 """
 import re
@@ -20,6 +22,7 @@ import statistics
 import sys
 import time
 
+import load
 import pairlib
 from pairlib import Shell
 from lab import paths, testlib, ui
@@ -29,6 +32,7 @@ PUT_SIZES = [8, 64, 512, 4096, 65536, 1048576]
 MARKS = [10, 1000, 3800]
 NEAR = 16       # as in mapcost.c
 REVOCATIONS = 5000
+LOADS = (64, 256, 1024, 4096)
 RUNS = 5
 SIGNALS = "5000"
 BUSY_POLL = "/sys/module/rsm/parameters/busy_poll"
@@ -135,6 +139,16 @@ def signal(lab):
             print(_figure(f"{state}, there and back", trip, floor), flush=True)
 
 
+def load_of_jobs(lab):
+    costs = {exports: load.run(lab, load.PROCESSES, exports, min(exports, load.IMPORTS))
+             for exports in LOADS}
+    for phase in costs[LOADS[0]][0]:
+        ns = [statistics.mean(int(node[phase]) for node in costs[k]) for k in LOADS]
+        print(f"{phase}: {ns[0] / 1000:.1f} us with {LOADS[0]} segments; " +
+              ", ".join(f"{n / ns[0]:.2f} times that with {k}" for n, k in zip(ns[1:], LOADS[1:])),
+              flush=True)
+
+
 def connect(lab, started):
     with Shell(lab.node(1)) as e, Shell(lab.node(2)) as i:
         e.publish(0, "400401")
@@ -144,10 +158,10 @@ def connect(lab, started):
 
 def main():
     figures = {"copy": copy, "put": put, "barrier": barrier, "map": map_segments,
-               "revoke": revoke, "signal": signal, "connect": connect}
+               "revoke": revoke, "signal": signal, "load": load_of_jobs, "connect": connect}
     if len(sys.argv) != 2 or sys.argv[1] not in figures:
         sys.exit(__doc__)
-    lab = testlib.TestLab(2)
+    lab = testlib.TestLab(2, **(load.SMALL if sys.argv[1] == "load" else {}))
     started = time.monotonic()
     try:
         lab.boot()
