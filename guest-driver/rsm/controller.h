@@ -12,6 +12,7 @@
 #include <linux/bitmap.h>
 #include <linux/mm_types.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include "../include/uapi/rsm.h"
@@ -46,12 +47,13 @@ struct rsmka_address {
 	u32 key;	/* never used twice by one incarnation of a node */
 };
 
-/* What to do while there is no room for a message. */
-enum rsmka_patience {
-	RSMKA_NO_WAIT,			/* -EAGAIN */
-	RSMKA_WAIT,			/* until a signal comes: -EINTR */
-	RSMKA_WAIT_IDLE,		/* for as long as the session lasts */
-};
+/*
+ * How long to wait while there is no room for a message: jiffies, until a signal comes
+ * (-EINTR) or the time is over (-ETIMEDOUT), or one of these.
+ */
+#define RSMKA_NO_WAIT		0L	/* -EAGAIN */
+#define RSMKA_WAIT		MAX_SCHEDULE_TIMEOUT	/* until a signal comes */
+#define RSMKA_WAIT_IDLE		(-1L)	/* for as long as the session lasts, whatever comes */
 
 /* A node that has come up. */
 struct rsmka_peer_info {
@@ -105,9 +107,13 @@ struct rsmka_controller_ops {
 	bool (*mapped)(void *adapter, void *handle);
 
 	/*
-	 * The path state of a node, readable at any time while the controller is
-	 * registered; @phys is its physical address, its page may be mapped to
-	 * user space read-only.
+	 * The path state of a node, readable at any time while the controller is registered;
+	 * @phys is its physical address, its page may be mapped to user space read-only.
+	 *
+	 * Its layout is the agent's contract with programs, which the adapter provides.  So is
+	 * what a program concludes from it: whoever reads a word after an access that failed and
+	 * a full fence sees `changes`, `errors` or `revokes` raised.  Only the adapter can do
+	 * that; a copy that anybody keeps in memory would be raised later.
 	 */
 	const struct rsm_path_state *(*path_state)(void *adapter, u32 node, phys_addr_t *phys);
 
@@ -116,7 +122,7 @@ struct rsmka_controller_ops {
 	 * the peer's memory.
 	 */
 	int (*send)(void *adapter, u32 node, u32 session, const void *message, size_t length,
-		    enum rsmka_patience patience);
+		    long patience);
 
 	/*
 	 * For a thread that expects a message and does not want to be woken for it: look()

@@ -9,11 +9,12 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "compat.h"
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 union rsmka_arg {
 	struct rsm_ioc_status {		/* every argument starts with these */
@@ -44,143 +45,89 @@ enum rsmka_needs {
 	RSMKA_IDENTITY,		/* a segment, and the one that the argument names */
 };
 
-/* @seg is NULL on a control descriptor. */
+/* @file is NULL on a control descriptor. */
 struct rsmka_ioctl {
 	unsigned int cmd;
 	u32 flags;		/* those that are allowed */
 	enum rsmka_needs needs;
-	int (*call)(struct rsmka_segment *seg, union rsmka_arg *arg);
+	int (*call)(struct rsmka_file *file, union rsmka_arg *arg);
 };
 
-static int rsmka_ioctl_info(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_info(struct rsmka_file *file, union rsmka_arg *arg)
 {
 	return arg->info.reserved ? -EINVAL : rsmka_topology_info(&arg->info);
 }
 
-static int rsmka_ioctl_controller(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_controller(struct rsmka_file *file, union rsmka_arg *arg)
 {
 	return rsmka_topology_controller(&arg->controller);
 }
 
-static int rsmka_ioctl_topology(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_topology(struct rsmka_file *file, union rsmka_arg *arg)
 {
 	return arg->topology.reserved ? -EINVAL : rsmka_topology_rows(&arg->topology);
 }
 
-/* The inode of a segment keeps it: its number is the segment's for good, unlike seg->number. */
-static u64 rsmka_identity(const struct rsmka_segment *seg)
+static int rsmka_ioctl_identify(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	return (unsigned long)seg->inode->i_private;
+	return 0;
 }
 
-static void rsmka_identity_set(struct rsmka_segment *seg)
+static int rsmka_ioctl_export(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	static atomic_long_t last;
-
-	seg->inode->i_private = (void *)atomic_long_inc_return(&last);
+	arg->export.identity = file->identity;
+	return rsmka_file_export(file, &arg->export);
 }
 
-static int rsmka_ioctl_identify(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_publish(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	return RSM_SUCCESS;
+	return rsmka_file_publish(file, &arg->publish);
 }
 
-static int rsmka_ioctl_export(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_unpublish(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	arg->export.identity = rsmka_identity(seg);
-	return rsmka_export_create(seg, &arg->export);
+	return rsmka_file_unpublish(file);
 }
 
-static int rsmka_ioctl_publish(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_connect(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	return rsmka_export_publish(seg, &arg->publish);
+	arg->connect.identity = file->identity;
+	return rsmka_file_connect(file, &arg->connect);
 }
 
-static int rsmka_ioctl_unpublish(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_check(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	return rsmka_export_unpublish(seg);
+	return rsmka_file_check(file);
 }
 
-static int rsmka_ioctl_connect(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_post(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	arg->connect.identity = rsmka_identity(seg);
-	return rsmka_import_connect(seg, &arg->connect);
+	return rsmka_segment_post(&file->segment, arg->head.flags);
 }
 
-static int rsmka_ioctl_check(struct rsmka_segment *seg, union rsmka_arg *arg)
-{
-	struct rsmka_export *export = rsmka_segment_export(seg);
-	int ret;
-
-	if (!export)
-		return rsmka_import_check(seg);
-	/* As the program sees it: with what became of the memory that it unmapped before. */
-	if (!(export->flags & RSM_EXPORT_DONTWAIT)) {
-		ret = rsmka_looks_settle(&export->looks);
-		if (ret)
-			return ret;
-	}
-	return READ_ONCE(export->state) == RSMKA_PUBLISHED ? RSM_SUCCESS :
-							     RSMERR_SEG_NOT_PUBLISHED;
-}
-
-static int rsmka_ioctl_post(struct rsmka_segment *seg, union rsmka_arg *arg)
-{
-	struct rsmka_export *export = rsmka_segment_export(seg);
-	struct rsmka_share *share = rsmka_segment_share(seg);
-	struct rsmka_counters *counters;
-	bool heard, may;
-	int ret;
-
-	if (export)
-		return rsmka_published_post(export, arg->head.flags);
-	if (!share)
-		return RSMERR_BAD_SEG_HNDL;
-	ret = rsmka_import_may_post(share, &may);
-	if (ret)
-		return ret;
-	if (may && arg->head.flags & RSM_POST_WAKE && !share->path) {
-		rsmka_events_wake(&share->exporter->events);
-		return RSM_SUCCESS;
-	}
-	if (!may) {
-		/* As what nobody hears: to say more would say what is published. */
-		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
-		return RSM_SUCCESS;
-	}
-	if (share->path)
-		return rsmka_ipc_bell(share->path, share->key, 0, arg->head.flags);
-	/* Whoever publishes the id now hears it, as on another node. */
-	counters = rsmka_share_counters(share);
-	heard = rsmka_published_bell(NULL, share->key, arg->head.flags);
-	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
-	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
-	return RSM_SUCCESS;
-}
-
-static int rsmka_ioctl_consume(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_consume(struct rsmka_file *file, union rsmka_arg *arg)
 {
 	if (arg->head.flags & RSM_CONSUME_LOOK)
-		rsmka_look_for_event(seg);
-	return rsmka_events_take(&seg->events) ? RSM_SUCCESS : RSMERR_TIMEOUT;
+		rsmka_look_for_event(&file->segment);
+	return rsmka_events_take(&file->segment.events) ? 0 : RSMERR_TIMEOUT;
 }
 
-static int rsmka_ioctl_republish(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_republish(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	return arg->republish.reserved ? -EINVAL : rsmka_export_republish(seg, &arg->republish);
+	return arg->republish.reserved ? -EINVAL : rsmka_file_republish(file, &arg->republish);
 }
 
-static int rsmka_ioctl_rebind(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_rebind(struct rsmka_file *file, union rsmka_arg *arg)
 {
-	return rsmka_export_rebind(seg, &arg->rebind);
+	return rsmka_file_rebind(file, &arg->rebind);
 }
 
-static int rsmka_ioctl_segments(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_segments(struct rsmka_file *file, union rsmka_arg *arg)
 {
 	return rsmka_stat_segments(&arg->segments);
 }
 
-static int rsmka_ioctl_counters(struct rsmka_segment *seg, union rsmka_arg *arg)
+static int rsmka_ioctl_counters(struct rsmka_file *file, union rsmka_arg *arg)
 {
 	return arg->counters.reserved ? -EINVAL : rsmka_stat_counters(&arg->counters);
 }
@@ -208,22 +155,22 @@ static const struct rsmka_ioctl rsmka_ioctls[] = {
 	RSMKA_IOCTL(RSM_IOC_IDENTIFY, 0, RSMKA_IDENTITY, rsmka_ioctl_identify),
 };
 
-static bool rsmka_ioctl_fits(const struct rsmka_ioctl *ioctl, const struct rsmka_segment *seg,
+static bool rsmka_ioctl_fits(const struct rsmka_ioctl *ioctl, const struct rsmka_file *file,
 			     const union rsmka_arg *arg)
 {
 	switch (ioctl->needs) {
 	case RSMKA_IDENTITY:
-		return seg && arg->identify.identity == rsmka_identity(seg);
+		return file && arg->identify.identity == file->identity;
 	case RSMKA_SEGMENT:
-		return seg;
+		return file;
 	default:
 		return true;
 	}
 }
 
-static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long address)
+static long rsmka_ioctl(struct file *filp, unsigned int cmd, unsigned long address)
 {
-	struct rsmka_segment *seg = file->private_data;
+	struct rsmka_file *file = filp->private_data;
 	void __user *user = (void __user *)address;
 	const struct rsmka_ioctl *ioctl;
 	union rsmka_arg arg;
@@ -239,61 +186,66 @@ static long rsmka_ioctl(struct file *file, unsigned int cmd, unsigned long addre
 	if (arg.head.flags & ~ioctl->flags)
 		return -EINVAL;
 
-	ret = rsmka_ioctl_fits(ioctl, seg, &arg) ? ioctl->call(seg, &arg) : RSMERR_BAD_SEG_HNDL;
-	if (ret < 0)
+	ret = rsmka_ioctl_fits(ioctl, file, &arg) ? ioctl->call(file, &arg) : RSMERR_BAD_SEG_HNDL;
+	switch (ret) {
+	case -EFAULT:
+	case -EINVAL:
+	case -EINTR:
 		return ret;
-	arg.head.status = ret;
+	default:
+		arg.head.status = ret > 0 ? ret : rsmka_error_status(ret);
+	}
 	return copy_to_user(user, &arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
 }
 
-static int rsmka_open(struct inode *inode, struct file *file)
+static int rsmka_open(struct inode *inode, struct file *filp)
 {
-	struct rsmka_segment *seg = NULL;
+	struct rsmka_file *file = NULL;
 
 	/* The misc core has left its own pointer there. */
-	if (file->f_mode & FMODE_WRITE)
-		seg = rsmka_segment_open();
-	if (IS_ERR(seg))
-		return PTR_ERR(seg);
-	file->private_data = seg;
+	if (filp->f_mode & FMODE_WRITE)
+		file = rsmka_file_open();
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	filp->private_data = file;
 	/* The end of an import finds its mappings; a control descriptor keeps the device's. */
-	if (seg) {
-		rsmka_identity_set(seg);
-		file->f_mapping = seg->inode->i_mapping;
-	}
-	return nonseekable_open(inode, file);
+	if (file)
+		filp->f_mapping = file->inode->i_mapping;
+	return nonseekable_open(inode, filp);
 }
 
-static int rsmka_release(struct inode *inode, struct file *file)
+static int rsmka_release(struct inode *inode, struct file *filp)
 {
-	struct rsmka_segment *seg = file->private_data;
+	struct rsmka_file *file = filp->private_data;
 
-	if (seg)
-		rsmka_segment_close(seg);
+	if (file)
+		rsmka_file_close(file);
 	return 0;
 }
 
-static __poll_t rsmka_poll(struct file *file, struct poll_table_struct *wait)
+static __poll_t rsmka_poll(struct file *filp, struct poll_table_struct *wait)
 {
-	struct rsmka_segment *seg = file->private_data;
+	struct rsmka_file *file = filp->private_data;
+	struct rsmka_segment *seg;
 	__poll_t events;
 
-	if (!seg)
+	if (!file)
 		return 0;
+	seg = &file->segment;
 	/* Before it sleeps it looks, unless somebody has looked in vain. */
 	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
 		rsmka_look_for_event(seg);
-	poll_wait(file, &seg->events.wait, wait);
+	poll_wait(filp, &seg->events.wait, wait);
 	events = rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
 	return rsmka_segment_over(seg) ? events | EPOLLHUP : events;
 }
 
-static int rsmka_mmap(struct file *file, struct vm_area_struct *vma)
+static int rsmka_mmap(struct file *filp, struct vm_area_struct *vma)
 {
-	struct rsmka_segment *seg = file->private_data;
+	struct rsmka_file *file = filp->private_data;
 
-	if (seg)
-		return rsmka_import_mmap(seg, vma);
+	if (file)
+		return rsmka_file_mmap(file, vma);
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EACCES;
 	/* Whether the mapping is MAP_SHARED or not: it only shows pages of ours. */

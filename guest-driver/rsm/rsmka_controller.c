@@ -116,6 +116,8 @@ struct rsmka_controller *rsmka_controller_alloc(const char *type, const struct r
 	init_completion(&controller->idle);
 	mutex_init(&controller->lock);
 	mutex_init(&controller->paths_lock);
+	mutex_init(&controller->watchers_lock);
+	INIT_LIST_HEAD(&controller->watchers);
 	INIT_LIST_HEAD(&controller->exports);
 	INIT_LIST_HEAD(&controller->ends);
 	INIT_WORK(&controller->end_work, rsmka_end_work);
@@ -237,6 +239,8 @@ void rsmka_controller_unregister(struct rsmka_controller *controller)
 	for (node = 1; node < RSMKA_NODES; node++)
 		if (controller->paths[node])
 			rsmka_path_stop(controller->paths[node]);
+	/* They unmap what they have over it, which settling waits for. */
+	rsmka_watchers_gone(controller);
 
 	rsmka_controller_exit(controller);
 	rsmka_controller_settle(controller);

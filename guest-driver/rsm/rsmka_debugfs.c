@@ -91,8 +91,8 @@ static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
 	seq_printf(s, "%u %s %s key %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
 		   seg->number, export->controller->name, rsmka_export_states[state],
 		   state == RSMKA_PUBLISHED ? READ_ONCE(export->key) : 0, export->length,
-		   pid_nr(export->creator), from_kuid(&init_user_ns, export->uid),
-		   from_kgid(&init_user_ns, export->gid), export->mode, export->acl.len,
+		   pid_nr(export->owner.pid), from_kuid(&init_user_ns, export->owner.uid),
+		   from_kgid(&init_user_ns, export->owner.gid), export->mode, export->acl.len,
 		   local, remote, rsmka_events_pending(&seg->events), kref_read(&seg->ref));
 }
 

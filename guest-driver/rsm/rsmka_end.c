@@ -43,8 +43,8 @@ static void rsmka_end_wait(struct rsmka_export *export)
 
 	if (export->ending == RSMKA_REBINDING) {
 		controller->ops->rebind(controller->adapter, export->handle,
-					export->binding->pinned.pages);
-		rsmka_binding_free(export->replaced);
+					export->memory->pages);
+		export->replaced->ops->free(export->replaced);
 		export->replaced = NULL;
 	} else {
 		rsmka_export_from_adapter(export);
@@ -71,7 +71,7 @@ static bool rsmka_end_step(struct rsmka_export *export)
 	idle = export->ending == RSMKA_NOTHING;
 	if (idle && export->lost) {
 		export->state = RSMKA_ZOMBIE;
-		rsmka_unpin(&export->binding->pinned);
+		export->memory->ops->drop(export->memory);
 	}
 	/* Whoever closes it from now on, if nobody has, does all by himself. */
 	idle = idle && export->closing;

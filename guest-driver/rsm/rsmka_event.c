@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Events of a segment: a count and those who wait for it.  Posted by
- * programs and by messages, consumed by the owner's ioctl.
+ * programs and by messages, consumed by its owner.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -47,6 +47,15 @@ static bool rsmka_events_post(struct rsmka_events *events, u32 post_flags)
 	return true;
 }
 
+/* What the owner of the segment does about it. */
+static void rsmka_events_tell(struct rsmka_events *events)
+{
+	struct rsmka_segment *seg = container_of(events, struct rsmka_segment, events);
+
+	lockdep_assert_held(&events->wait.lock);
+	seg->ops->event(seg);
+}
+
 /* In any context. */
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
 {
@@ -55,7 +64,7 @@ void rsmka_events_add(struct rsmka_events *events, u32 post_flags)
 	rsmka_look_came(&events->look_time);
 	spin_lock_irqsave(&events->wait.lock, flags);
 	if (rsmka_events_post(events, post_flags))
-		wake_up_locked_poll(&events->wait, EPOLLRDNORM);
+		rsmka_events_tell(events);
 	else
 		events->dropped++;
 	spin_unlock_irqrestore(&events->wait.lock, flags);
@@ -98,6 +107,25 @@ bool rsmka_events_take(struct rsmka_events *events)
 	return taken;
 }
 
+/*
+ * Take all, for an owner who is told of what comes while there is none: how many.  In any
+ * context but that of being told.
+ */
+u32 rsmka_events_take_all(struct rsmka_events *events)
+{
+	unsigned long flags;
+	u32 taken;
+
+	do {
+		spin_lock_irqsave(&events->wait.lock, flags);
+		taken = rsmka_events_pending(events);
+		events->taken += taken;
+		WRITE_ONCE(events->words->taken, (u32)events->taken);
+		spin_unlock_irqrestore(&events->wait.lock, flags);
+	} while (!taken && !rsmka_events_sleep(events));
+	return taken;
+}
+
 /* Who posted found that somebody sleeps.  Whoever sleeps again says so again. */
 void rsmka_events_wake(struct rsmka_events *events)
 {
@@ -108,6 +136,6 @@ void rsmka_events_wake(struct rsmka_events *events)
 	WRITE_ONCE(events->words->sleeps, 0);
 	/* Before they look again.  Partner: rsmka_events_sleep(). */
 	virt_mb();
-	wake_up_locked_poll(&events->wait, EPOLLRDNORM);
+	rsmka_events_tell(events);
 	spin_unlock_irqrestore(&events->wait.lock, flags);
 }

@@ -13,7 +13,7 @@
 #include <linux/pid.h>
 #include <linux/sched.h>
 
-#include "rsmka_segment.h"
+#include "rsmka_file.h"
 
 #define RSMKA_SCAN_BATCH	4096
 
@@ -26,8 +26,8 @@ static unsigned long rsmka_hotplug_count(const struct rsmka_pinned *pinned, unsi
 	unsigned long count = 0;
 	unsigned long i, pfn;
 
-	for (i = 0; i < pinned->nr_pages; i++) {
-		pfn = page_to_pfn(pinned->pages[i]);
+	for (i = 0; i < pinned->memory.nr_pages; i++) {
+		pfn = page_to_pfn(pinned->memory.pages[i]);
 		count += pfn >= first && pfn < end;
 		if (i % RSMKA_SCAN_BATCH == 0)
 			cond_resched();
@@ -41,7 +41,7 @@ static void rsmka_hotplug_report(const struct rsmka_pinned *pinned, unsigned lon
 		container_of(pinned, struct rsmka_binding, pinned)->export;
 
 	pr_warn("%lu pages are exported by process %d (segment %u, id %#x)\n", count,
-		pid_nr(export->creator), export->segment->number, READ_ONCE(export->key));
+		pid_nr(export->owner.pid), export->segment->number, READ_ONCE(export->key));
 }
 
 static int rsmka_hotplug_event(struct notifier_block *block, unsigned long action, void *data)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Import segments: CONNECT and CHECK.  The connection itself is a share's.
+ * Import segments: who may connect, whether a connection stands, and events from
+ * both its ends.  The connection itself is a share's.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -19,129 +20,145 @@ static u32 rsmka_import_mode(u32 wanted, u32 granted)
 	return mode & granted;
 }
 
-static u32 rsmka_import_verdict(const struct rsmka_share *share, u32 offer, u32 wanted)
+/* What the node is offered, then what the process may; the kernel's own may what its node may. */
+static int rsmka_import_verdict(const struct rsmka_segment *seg, const struct rsmka_share *share,
+				u32 offer, u32 wanted)
 {
+	bool permitted;
+
 	if (!(offer & RSMKA_LISTED))
-		return RSMERR_SEG_NOT_PUBLISHED_TO_NODE;
-	return rsmka_access_permitted(&share->grant, offer & RSMKA_MODE, wanted) ?
-	       RSM_SUCCESS : RSMERR_PERM_DENIED;
+		return -EACCES;
+	if (seg->user)
+		permitted = rsmka_access_permitted(&share->grant, offer & RSMKA_MODE, wanted);
+	else
+		permitted = offer & RSMKA_MODE && !rsmka_access_missing(offer, 6, wanted);
+	return permitted ? 0 : -EPERM;
 }
 
-static void rsmka_import_report(const struct rsmka_segment *seg, const struct rsmka_share *share,
-				struct rsm_ioc_connect *arg)
-{
-	arg->segment = seg->number;
-	arg->length = share->grant.length;
-	arg->attributes = share->grant.big_endian ? RSM_CONNECT_BIG_ENDIAN : 0;
-	if (seg->mode & RSMKA_OWNER_WRITE)
-		arg->attributes |= RSM_CONNECT_EVENTS;
-	arg->path_offset = 0;
-	arg->path_changes = 0;
-	if (share->path) {
-		arg->attributes |= RSM_CONNECT_PATH;
-		arg->path_offset = offset_in_page(share->path_state_phys);
-		arg->path_changes = share->path_changes;
-	}
-}
-
-static int rsmka_import_connect_claimed(struct rsmka_segment *seg,
-					struct rsmka_controller *controller,
-					struct rsm_ioc_connect *arg)
+/*
+ * Connect a fresh segment, wanting owner bits.  Waits for the exporter's node, until a
+ * signal comes or the deadline, if there is one.  *generation: the segment's word, raised for
+ * this connection.
+ */
+int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
+			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation)
 {
 	struct rsmka_share *share;
 	u32 offer;
 	int ret;
 
 	for (;;) {
-		ret = rsmka_share_connect(controller, arg->node, arg->key, &share);
+		ret = rsmka_share_connect(controller, node, key, deadline, &share);
 		if (ret)
 			return ret;
 		/* Without a length it failed for the thread that we waited for. */
 		offer = READ_ONCE(share->offer);
-		ret = share->grant.length ?
-		      rsmka_import_verdict(share, offer, arg->permission) : RSM_SUCCESS;
+		ret = share->grant.length ? rsmka_import_verdict(seg, share, offer, wanted) : 0;
 		if (ret) {
 			rsmka_count(rsmka_share_counters(share), RSM_COUNT_CONNECTS_FAILED);
 			rsmka_share_leave(share, NULL);
 			return ret;
 		}
-		if (rsmka_share_add(share, seg, &arg->generation))
+		if (rsmka_share_add(share, seg, generation))
 			break;
 		/* It ended while we waited: ask again. */
 		rsmka_share_leave(share, NULL);
 		if (signal_pending(current))
 			return -EINTR;
+		if (!rsmka_patience(deadline))
+			return -ETIMEDOUT;
 	}
 
-	seg->mode = rsmka_import_mode(arg->permission, offer);
-	rsmka_import_report(seg, share, arg);
+	seg->mode = rsmka_import_mode(wanted, offer);
 	/* Pairs with rsmka_segment_share(). */
 	smp_store_release(&seg->share, share);
-	return RSM_SUCCESS;
-}
-
-int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg)
-{
-	struct rsmka_controller *controller;
-	int ret;
-
-	if (mutex_lock_interruptible(&seg->lock))
-		return -EINTR;
-	ret = RSMERR_BAD_SEG_HNDL;
-	if (seg->share || !rsmka_segment_claim(seg, RSMKA_IMPORTER))
-		goto unlock;
-	ret = RSMERR_CTLR_NOT_PRESENT;
-	controller = rsmka_controller_find(arg->controller);
-	if (!controller)
-		goto unlock;
-	if (rsmka_controller_is_loopback(controller) && arg->node != rsmka_local_node())
-		ret = RSMERR_CTLR_NOT_PRESENT;
-	else if (arg->permission & ~RSM_PERM_RDWR)
-		ret = RSMERR_BAD_PERMS;
-	else
-		ret = rsmka_import_connect_claimed(seg, controller, arg);
-	rsmka_controller_put(controller);
-unlock:
-	mutex_unlock(&seg->lock);
-	return ret;
+	return 0;
 }
 
 /*
  * Who is connected may post.  After the end, events go to whatever is published
  * under the id by then, which may be another user's: *may says whether the
- * caller could connect to it.  < 0 or RSMERR_* if that cannot be found out.
+ * caller could connect to it.  -errno if that cannot be found out.
  */
-int rsmka_import_may_post(struct rsmka_share *ended, bool *may)
+static int rsmka_import_may_post(struct rsmka_segment *seg, bool *may)
 {
+	struct rsmka_share *ended = seg->share;
 	struct rsmka_share *share;
 	int ret;
 
 	*may = rsmka_share_is_connected(ended);
 	if (*may)
-		return RSM_SUCCESS;
-	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, &share);
+		return 0;
+	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, NULL, &share);
 	switch (ret) {
-	case RSM_SUCCESS:
+	case 0:
 		break;
-	case RSMERR_SEG_NOT_PUBLISHED:
-	case RSMERR_SEG_NOT_PUBLISHED_TO_NODE:
-		return RSM_SUCCESS;
+	case -ENOENT:
+	case -EACCES:
+		return 0;
 	default:
 		return ret;
 	}
-	*may = share->grant.length && !rsmka_import_verdict(share, READ_ONCE(share->offer), 0);
+	*may = share->grant.length && !rsmka_import_verdict(seg, share, READ_ONCE(share->offer), 0);
 	rsmka_share_leave(share, NULL);
-	return RSM_SUCCESS;
+	return 0;
 }
 
-int rsmka_import_check(struct rsmka_segment *seg)
+/* Whoever publishes the id now hears it, on this node or another. */
+int rsmka_share_post(struct rsmka_share *share, u32 post_flags)
+{
+	struct rsmka_counters *counters = rsmka_share_counters(share);
+	bool heard;
+
+	if (share->path)
+		return rsmka_ipc_bell(share->path, share->key, 0, post_flags);
+	heard = rsmka_published_bell(NULL, share->key, post_flags);
+	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
+	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
+	return 0;
+}
+
+static int rsmka_import_post(struct rsmka_segment *seg, u32 post_flags)
+{
+	struct rsmka_share *share = rsmka_segment_share(seg);
+	bool may;
+	int ret;
+
+	ret = rsmka_import_may_post(seg, &may);
+	if (ret)
+		return ret;
+	if (may && post_flags & RSM_POST_WAKE && !share->path) {
+		rsmka_events_wake(&share->exporter->events);
+		return 0;
+	}
+	if (!may) {
+		/* As what nobody hears: to say more would say what is published. */
+		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
+		return 0;
+	}
+	return rsmka_share_post(share, post_flags);
+}
+
+/* One event to the exporter or to all importers; -EBADFD if it is neither. */
+int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags)
+{
+	struct rsmka_export *export = rsmka_segment_export(seg);
+
+	if (export)
+		return rsmka_published_post(export, post_flags);
+	return rsmka_segment_share(seg) ? rsmka_import_post(seg, post_flags) : -EBADFD;
+}
+
+/*
+ * 0, or -ECONNABORTED: the connection has ended, whether or not we had heard of it.
+ * @window: where the caller has it mapped; NULL: where programs have.
+ */
+int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *window)
 {
 	struct rsmka_share *share = rsmka_segment_share(seg);
 
-	if (!share)
-		return RSMERR_BAD_SEG_HNDL;
-	if (rsmka_share_intact(share))
-		return RSM_SUCCESS;
+	if (rsmka_share_intact(share, window ? window : &share->window))
+		return 0;
 	rsmka_share_end(share);
-	return RSMERR_CONN_ABORTED;
+	return -ECONNABORTED;
 }

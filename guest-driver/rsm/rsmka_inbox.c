@@ -28,16 +28,16 @@ static bool rsmka_handle_connect(struct rsmka_path *path, const void *data, bool
 	struct rsmka_msg_reply reply = { .request = msg->request };
 	u32 session = rsmka_path_session(path);
 	struct rsmka_grant grant = {};
-	u32 status;
+	int ret;
 
 	if (!may_sleep)
 		return false;
-	status = rsmka_published_connect(path, session, le32_to_cpu(msg->header.key),
-					 le64_to_cpu(msg->cookie), &grant);
+	ret = rsmka_published_connect(path, session, le32_to_cpu(msg->header.key),
+				      le64_to_cpu(msg->cookie), &grant);
 	rsmka_count(&path->counters,
-		    status ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
-	reply.status = cpu_to_le32(status);
-	if (!status) {
+		    ret ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
+	reply.status = cpu_to_le32(rsmka_error_status(ret));
+	if (!ret) {
 		reply.length = cpu_to_le64(grant.length);
 		reply.offset = cpu_to_le64(grant.address.offset);
 		reply.address_key = cpu_to_le32(grant.address.key);

@@ -8,6 +8,7 @@
  * Nothing that handles a message waits for the peer to take another one, or two agents
  * could wait for each other: what does not fit goes through the outbox.
  */
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -19,7 +20,7 @@
  * Send a message of a session: 0, or what the adapter says.
  */
 int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, size_t size,
-		   enum rsmka_patience patience)
+		   long patience)
 {
 	struct rsmka_controller *controller = path->controller;
 	struct rsmka_msg_header *header = msg;
@@ -59,8 +60,8 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 		return ret;
 	/* The adapter may know of the loss before the path does. */
 	if (ret == -EHOSTUNREACH || !rsmka_path_session(path))
-		return RSMERR_REMOTE_NODE_UNREACHABLE;
-	return RSMERR_CONN_ABORTED;
+		return -EHOSTUNREACH;
+	return -ECONNABORTED;
 }
 
 /* ---- outbox ---- */
@@ -218,7 +219,16 @@ static bool rsmka_request_over(const void *data)
 	       rsmka_path_session(share->path) != share->session || READ_ONCE(share->outcome);
 }
 
-static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *request)
+/* What the end of a wait with a patience means: 0, -EINTR, -ETIMEDOUT. */
+static int rsmka_wait_over(long left)
+{
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : -ETIMEDOUT;
+}
+
+static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *request,
+			     const unsigned long *deadline)
 {
 	struct rsmka_request_wait wait = { request, share };
 	struct rsmka_path *path = share->path;
@@ -231,31 +241,37 @@ static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *re
 	int ret;
 
 	ret = rsmka_ipc_send(path, share->session, &msg, RSMKA_MSG_CONNECT, sizeof(msg),
-			     RSMKA_WAIT);
+			     rsmka_patience(deadline));
+	if (ret == -EAGAIN)
+		return -ETIMEDOUT;
 	if (ret)
-		return ret == -EINTR ? ret : RSMERR_CONN_ABORTED;
+		return ret == -EINTR || ret == -ETIMEDOUT ? ret : -ECONNABORTED;
 	__set_bit(path->node, nodes);
-	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait) &&
-	    wait_event_interruptible(path->wait, rsmka_request_over(&wait)))
-		return -EINTR;
+	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait)) {
+		ret = rsmka_wait_over(wait_event_interruptible_timeout(path->wait,
+								       rsmka_request_over(&wait),
+								       rsmka_patience(deadline)));
+		if (ret)
+			return ret;
+	}
 	/* Pairs with rsmka_handle_reply(). */
-	return smp_load_acquire(&request->answered) ? RSM_SUCCESS : RSMERR_CONN_ABORTED;
+	return smp_load_acquire(&request->answered) ? 0 : -ECONNABORTED;
 }
 
 /* What the exporter says, as far as it can be true. */
-static u32 rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_grant *grant)
+static int rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_grant *grant)
 {
-	u32 status = le32_to_cpu(reply->status);
+	int ret = rsmka_error(le32_to_cpu(reply->status));
 
-	switch (status) {
-	case RSM_SUCCESS:
+	switch (ret) {
+	case 0:
 		break;
-	case RSMERR_SEG_NOT_PUBLISHED:
-	case RSMERR_SEG_NOT_PUBLISHED_TO_NODE:
-	case RSMERR_INSUFFICIENT_MEM:
-		return status;
+	case -ENOENT:
+	case -EACCES:
+	case -ENOMEM:
+		return ret;
 	default:
-		return RSMERR_INTERNAL_ERROR;
+		return -EPROTO;
 	}
 	grant->length = le64_to_cpu(reply->length);
 	grant->mode = le32_to_cpu(reply->mode) & RSMKA_MODE;
@@ -267,13 +283,13 @@ static u32 rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_g
 	if (grant->length == 0 || grant->length >= RSM_MMAP_STATUS ||
 	    !PAGE_ALIGNED(grant->length) || !PAGE_ALIGNED(grant->address.offset)) {
 		grant->length = 0;
-		return RSMERR_INTERNAL_ERROR;
+		return -EPROTO;
 	}
-	return RSM_SUCCESS;
+	return 0;
 }
 
-/* Ask the exporter for the segment of a share. */
-int rsmka_ipc_connect(struct rsmka_share *share)
+/* Ask the exporter for the segment of a share, until a deadline if there is one. */
+int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline)
 {
 	struct rsmka_path *path = share->path;
 	struct rsmka_request *request = NULL;
@@ -281,14 +297,14 @@ int rsmka_ipc_connect(struct rsmka_share *share)
 	bool granted;
 	int ret;
 
-	ret = wait_event_interruptible(path->wait,
-				       (request = rsmka_request_take(path, share->session,
-								     &over)) || over);
+	ret = rsmka_wait_over(wait_event_interruptible_timeout(path->wait,
+			(request = rsmka_request_take(path, share->session, &over)) || over,
+			rsmka_patience(deadline)));
 	if (ret)
-		return -EINTR;
+		return ret;
 	if (!request)
-		return RSMERR_CONN_ABORTED;
-	ret = rsmka_request_ask(share, request);
+		return -ECONNABORTED;
+	ret = rsmka_request_ask(share, request, deadline);
 	if (!ret)
 		ret = rsmka_reply_parse(&request->reply, &share->grant);
 	/* We may have been granted it and not know, or not want it. */

@@ -9,7 +9,7 @@
 
 #include <linux/module.h>
 
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 unsigned int rsmka_max_segments = 65535;
 module_param_named(max_segments, rsmka_max_segments, uint, 0444);

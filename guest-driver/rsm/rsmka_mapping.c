@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of import segments: of the exporter's pages if it is on this node,
- * otherwise of the adapter's window, and of the path state.
+ * Mappings of import segments by programs: of the exporter's pages if it is on this
+ * node, otherwise of the adapter's window, and of the path state.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
@@ -20,7 +20,7 @@
 #include <linux/pseudo_fs.h>
 
 #include "compat.h"
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 #define RSMKA_FS_MAGIC		0x52534d4b	/* RSMK */
 #define RSMKA_STATUS_PGOFF	(RSM_MMAP_STATUS >> PAGE_SHIFT)
@@ -64,186 +64,6 @@ void rsmka_inode_free(struct inode *inode)
 	simple_release_fs(&rsmka_mount, &rsmka_mount_users);
 }
 
-/* ---- the whole segment in the adapter's window ---- */
-
-/* Bytes of the window that a mapping of the segment and its events takes: whole granules. */
-static unsigned long rsmka_share_window(const struct rsmka_share *share)
-{
-	const struct rsmka_attr *attr = &share->controller->attr;
-	u64 granule = attr->max_import_segments ?
-		      div64_u64(attr->tot_import_map_size, attr->max_import_segments) : 0;
-	u64 bytes = share->grant.length + PAGE_SIZE;
-
-	if (granule)
-		bytes = DIV64_U64_ROUND_UP(bytes, granule) * granule;
-	/* The largest ones have no room for events. */
-	return min(bytes, max(attr->tot_import_map_size, share->grant.length));
-}
-
-/* Whoever makes the mapping is charged for it until it goes, whoever else uses it. */
-static struct rsmka_user *rsmka_share_charge(const struct rsmka_share *share)
-{
-	u64 total = share->controller->attr.tot_import_map_size;
-	struct rsmka_user *user = rsmka_user_get();
-
-	if (!user)
-		return ERR_PTR(-ENOMEM);
-	if (rsmka_user_charge(user, RSMKA_SHARED_WINDOW, rsmka_share_window(share), total))
-		return user;
-	rsmka_user_put(user);
-	return ERR_PTR(-ENOSPC);
-}
-
-static void rsmka_share_uncharge(const struct rsmka_share *share, struct rsmka_user *user)
-{
-	rsmka_user_uncharge(user, RSMKA_SHARED_WINDOW, rsmka_share_window(share));
-	rsmka_user_put(user);
-}
-
-/*
- * The mapping gets the rights that the node has by now.  If the exporter has
- * granted more since the segment was mapped, and an import needs it, everything
- * goes over to a second mapping of the same memory.
- */
-static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
-{
-	struct rsmka_controller *controller = share->controller;
-	bool writes = READ_ONCE(share->writable);
-	unsigned long pages = share->grant.length >> PAGE_SHIFT;
-	struct rsmka_user *user, *mapper = share->mapper;
-	void *handle, *old = share->handle;
-	bool events = writes;
-	phys_addr_t phys;
-	int ret;
-
-	lockdep_assert_held(&share->map_mutex);
-	if (old && (share->handle_writes || !write))
-		return 0;
-	user = rsmka_share_charge(share);
-	if (IS_ERR(user))
-		return PTR_ERR(user);
-	if (!rsmka_controller_enter(controller)) {
-		rsmka_share_uncharge(share, user);
-		return -ENODEV;
-	}
-	ret = controller->ops->map(controller->adapter, share->node, share->session,
-				   &share->grant.address, pages + events, writes, &phys, &handle);
-	if ((ret == -ENOSPC || ret == -ENXIO) && events) {
-		/*
-		 * The largest segments fill the window, and if pages are larger here than
-		 * those of the exporter, its events do not fill one: they are posted by
-		 * messages.
-		 */
-		events = false;
-		ret = controller->ops->map(controller->adapter, share->node, share->session,
-					   &share->grant.address, pages, writes, &phys, &handle);
-	}
-	if (ret) {
-		rsmka_controller_exit(controller);
-		rsmka_share_uncharge(share, user);
-		return ret;
-	}
-	share->mapper = user;
-	down_write(&share->lock);
-	share->phys = phys;
-	share->handle_events = events;
-	up_write(&share->lock);
-	share->handle = handle;
-	share->handle_writes = writes;
-	if (old) {
-		mutex_lock(&rsmka_shares_lock);
-		rsmka_share_zap(share);
-		mutex_unlock(&rsmka_shares_lock);
-		controller->ops->unmap(controller->adapter, old);
-		rsmka_controller_exit(controller);
-		rsmka_share_uncharge(share, mapper);
-	}
-	return 0;
-}
-
-/* The controller stays entered while something is mapped. */
-void rsmka_share_unmap_locked(struct rsmka_share *share)
-{
-	struct rsmka_controller *controller = share->controller;
-
-	lockdep_assert_held(&share->map_mutex);
-	if (!share->handle)
-		return;
-	controller->ops->unmap(controller->adapter, share->handle);
-	share->handle = NULL;
-	rsmka_share_uncharge(share, share->mapper);
-	share->mapper = NULL;
-	rsmka_controller_exit(controller);
-}
-
-bool rsmka_share_is_connected(struct rsmka_share *share)
-{
-	bool connected;
-
-	down_read(&share->lock);
-	connected = share->state == RSMKA_CONNECTED;
-	up_read(&share->lock);
-	return connected;
-}
-
-/* For one more VMA, counted in @mappings, of an import with @mode.  Errors are those of mmap(2). */
-static int rsmka_share_map(struct rsmka_share *share, u32 mode, unsigned long *mappings)
-{
-	int ret = 0;
-
-	mutex_lock(&share->map_mutex);
-	if (!rsmka_share_is_connected(share)) {
-		/* Its reaper may have been here already: nobody would unmap. */
-		ret = -ENODEV;
-	} else if (share->path && (mode & (RSMKA_OWNER_READ | RSMKA_OWNER_WRITE))) {
-		/*
-		 * The exporter's own pages are there already.  Without rights nothing
-		 * can be touched, and the adapter may not give the node anything.
-		 */
-		ret = rsmka_share_map_locked(share, mode & RSMKA_OWNER_WRITE);
-	}
-	/* If it has ended since, its reaper waits for the mutex, then unmaps. */
-	if (!ret && !rsmka_share_is_connected(share))
-		ret = -ENODEV;
-	if (!ret)
-		(*mappings)++;
-	mutex_unlock(&share->map_mutex);
-
-	switch (ret) {
-	case 0:
-	case -EACCES:
-		return ret;
-	case -ENOSPC:
-	case -ENOMEM:
-		return -EAGAIN;
-	default:
-		/* The exporter, its node or the adapter is gone. */
-		rsmka_share_end(share);
-		return -ENODEV;
-	}
-}
-
-/* Is the connection as it was made?  Asks the adapter, which may know before us. */
-bool rsmka_share_intact(struct rsmka_share *share)
-{
-	struct rsmka_controller *controller = share->controller;
-	bool intact = false;
-
-	if (!share->path)
-		return rsmka_share_is_connected(share);
-	mutex_lock(&share->map_mutex);
-	if (rsmka_share_is_connected(share) && rsmka_controller_enter(controller)) {
-		if (share->handle)
-			intact = controller->ops->mapped(controller->adapter, share->handle);
-		else
-			intact = le32_to_cpu(READ_ONCE(share->path_state->changes)) ==
-				 share->path_changes;
-		rsmka_controller_exit(controller);
-	}
-	mutex_unlock(&share->map_mutex);
-	return intact;
-}
-
 /* ---- segment memory ---- */
 
 static unsigned long rsmka_segment_pfn(struct rsmka_share *share, pgoff_t index)
@@ -251,7 +71,7 @@ static unsigned long rsmka_segment_pfn(struct rsmka_share *share, pgoff_t index)
 	if (share->state != RSMKA_CONNECTED)
 		return page_to_pfn(share->trash);
 	if (share->path)
-		return PHYS_PFN(share->phys) + index;
+		return PHYS_PFN(share->window.phys) + index;
 	return page_to_pfn(share->pages[index]);
 }
 
@@ -285,16 +105,6 @@ static void rsmka_segment_open_vma(struct vm_area_struct *vma)
 	mutex_unlock(&share->map_mutex);
 }
 
-/* For one VMA less. */
-static void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings)
-{
-	mutex_lock(&share->map_mutex);
-	(*mappings)--;
-	if (!share->mappings && !share->event_mappings)
-		rsmka_share_unmap_locked(share);
-	mutex_unlock(&share->map_mutex);
-}
-
 static void rsmka_segment_close_vma(struct vm_area_struct *vma)
 {
 	struct rsmka_share *share = vma->vm_private_data;
@@ -307,6 +117,20 @@ static const struct vm_operations_struct rsmka_segment_vm_ops = {
 	.close = rsmka_segment_close_vma,
 	.fault = rsmka_segment_fault,
 };
+
+/* mmap(2) has its own words for it. */
+static int rsmka_mmap_error(int ret)
+{
+	switch (ret) {
+	case -ENOSPC:
+	case -ENOMEM:
+		return -EAGAIN;
+	case -ECONNABORTED:
+		return -ENODEV;
+	default:
+		return ret;
+	}
+}
 
 static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *share,
 			      struct vm_area_struct *vma)
@@ -325,9 +149,9 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 	if (vma->vm_flags & (never >> 4))
 		return -EACCES;
 
-	ret = rsmka_share_map(share, seg->mode, &share->mappings);
+	ret = rsmka_share_map(share, seg, &share->mappings);
 	if (ret)
-		return ret;
+		return rsmka_mmap_error(ret);
 	vma->vm_ops = &rsmka_segment_vm_ops;
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, never);
 	return 0;
@@ -347,7 +171,7 @@ static vm_fault_t rsmka_events_fault(struct vm_fault *vmf)
 		page = share->exporter->export->event_page;
 	pfn = page_to_pfn(page);
 	if (share->state == RSMKA_CONNECTED && share->path)
-		pfn = PHYS_PFN(share->phys) + (share->grant.length >> PAGE_SHIFT);
+		pfn = PHYS_PFN(share->window.phys) + (share->grant.length >> PAGE_SHIFT);
 	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
 	up_read(&share->lock);
 	return ret;
@@ -386,11 +210,11 @@ static int rsmka_mmap_events(struct rsmka_segment *seg, struct rsmka_share *shar
 		return -ENXIO;
 	if (vma->vm_flags & VM_EXEC || !(seg->mode & RSMKA_OWNER_WRITE))
 		return -EACCES;
-	ret = rsmka_share_map(share, seg->mode, &share->event_mappings);
+	ret = rsmka_share_map(share, seg, &share->event_mappings);
 	if (ret)
-		return ret;
+		return rsmka_mmap_error(ret);
 	down_read(&share->lock);
-	there = !share->path || share->handle_events;
+	there = !share->path || share->window.events;
 	up_read(&share->lock);
 	if (!there) {
 		rsmka_share_unmap(share, &share->event_mappings);
@@ -434,14 +258,15 @@ static int rsmka_mmap_status(struct rsmka_share *share, struct vm_area_struct *v
 	return 0;
 }
 
-int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma)
+int rsmka_file_mmap(struct rsmka_file *file, struct vm_area_struct *vma)
 {
+	struct rsmka_segment *seg = &file->segment;
 	struct rsmka_share *share = rsmka_segment_share(seg);
 
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	if (!share)
-		return READ_ONCE(seg->role) == RSMKA_IMPORTER ? -ENODEV : -EINVAL;
+		return READ_ONCE(file->role) == RSMKA_IMPORTER ? -ENODEV : -EINVAL;
 	if (!rsmka_share_is_connected(share))
 		return -ENODEV;
 	vma->vm_private_data = share;

@@ -76,6 +76,7 @@ int rsmka_peer_up(struct rsmka_controller *controller, u32 node,
 		rsmka_count(&path->counters, RSM_COUNT_SESSIONS);
 	}
 	spin_unlock_irq(&path->lock);
+	rsmka_watchers_tell(path);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(rsmka_peer_up);
@@ -104,6 +105,7 @@ void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 	spin_lock_irq(&path->lock);
 	path->state = RSM_PATH_DOWN;
 	spin_unlock_irq(&path->lock);
+	rsmka_watchers_tell(path);
 }
 EXPORT_SYMBOL_GPL(rsmka_peer_down);
 

@@ -8,6 +8,9 @@
 #ifndef RSMKA_PATH_H
 #define RSMKA_PATH_H
 
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+
 #include "message.h"
 #include "rsmka_segment.h"
 
@@ -53,6 +56,9 @@ struct rsmka_controller {
 	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
 	struct rsmka_path *paths[RSMKA_NODES];
 	struct rsmka_counters counters;	/* between programs of this node */
+
+	struct mutex watchers_lock;	/* watchers, what they were told; callbacks run under it */
+	struct list_head watchers;	/* clients that hear of paths */
 };
 
 extern struct list_head rsmka_controllers;	/* loopback is not among them */
@@ -139,12 +145,18 @@ u32 rsmka_path_state(struct rsmka_path *path);
 void rsmka_path_stop(struct rsmka_path *path);
 void rsmka_path_free(struct rsmka_path *path);
 
+/* How long one may wait until a deadline; NULL: as long as it takes. */
+static inline long rsmka_patience(const unsigned long *deadline)
+{
+	return deadline ? max((long)(*deadline - jiffies), 0L) : MAX_SCHEDULE_TIMEOUT;
+}
+
 void rsmka_ipc_init(struct rsmka_path *path);
 void rsmka_ipc_reset_locked(struct rsmka_path *path);
 int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, size_t size,
-		   enum rsmka_patience patience);
+		   long patience);
 void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_reply *reply);
-int rsmka_ipc_connect(struct rsmka_share *share);
+int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline);
 int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags);
 void rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
 
@@ -162,18 +174,14 @@ static inline struct rsmka_counters *rsmka_share_counters(const struct rsmka_sha
 	return share->path ? &share->path->counters : &share->controller->counters;
 }
 
-/* ---- what programs ask (rsmka_topology.c, rsmka_stat.c, rsmka_debugfs.c) ---- */
+/* ---- clients that hear of paths (rsmka_client_path.c) ---- */
 
-int rsmka_topology_info(struct rsm_ioc_info *arg);
-int rsmka_topology_controller(struct rsm_ioc_controller *arg);
-int rsmka_topology_rows(struct rsm_ioc_topology *arg);
-int rsmka_stat_segments(struct rsm_ioc_segments *arg);
-int rsmka_stat_counters(struct rsm_ioc_counters *arg);
+void rsmka_watchers_tell(struct rsmka_path *path);
+void rsmka_watchers_gone(struct rsmka_controller *controller);
+
+/* ---- for people who look for a fault (rsmka_debugfs.c) ---- */
 
 void rsmka_debugfs_init(void);
 void rsmka_debugfs_exit(void);
-
-int rsmka_cdev_init(void);
-void rsmka_cdev_exit(void);
 
 #endif /* RSMKA_PATH_H */

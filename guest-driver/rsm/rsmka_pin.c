@@ -17,14 +17,14 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "rsmka_segment.h"
+#include "rsmka_file.h"
 
 #define RSMKA_PIN_BATCH		512
 
 static atomic_long_t rsmka_exported_pages;
 
 LIST_HEAD(rsmka_pinned_list);
-DEFINE_MUTEX(rsmka_pinned_lock);	/* see rsmka_segment.h */
+DEFINE_MUTEX(rsmka_pinned_lock);	/* see rsmka_file.h */
 
 unsigned long rsmka_pinned_pages(void)
 {
@@ -108,7 +108,7 @@ static void rsmka_pin_uncharge(struct rsmka_pinned *pinned, unsigned long nr_pag
 }
 
 /* Memory whose pages may be pinned for long: anonymous, private, or shared memory proper. */
-static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
+static int rsmka_vma_verdict(struct vm_area_struct *vma)
 {
 	const struct inode *inode;
 
@@ -122,14 +122,14 @@ static u32 rsmka_vma_verdict(struct vm_area_struct *vma)
 			return RSMERR_BAD_ADDR;
 	}
 	if (!(vma->vm_flags & VM_WRITE))
-		return RSMERR_PERM_DENIED;
-	return RSM_SUCCESS;
+		return -EPERM;
+	return 0;
 }
 
-u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
+int rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma;
-	u32 verdict;
+	int verdict;
 
 	lockdep_assert_held(&mm->mmap_lock);
 	while (start < end) {
@@ -141,16 +141,16 @@ u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long
 			return verdict;
 		start = vma->vm_end;
 	}
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* Pin the next pages; returns how many through @done. */
 static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 {
 	unsigned long start = pinned->start + (*done << PAGE_SHIFT);
-	unsigned long nr = min_t(unsigned long, pinned->nr_pages - *done, RSMKA_PIN_BATCH);
+	unsigned long nr = min_t(unsigned long, pinned->memory.nr_pages - *done, RSMKA_PIN_BATCH);
 	struct mm_struct *mm = pinned->mm;
-	u32 verdict;
+	int verdict;
 	long ret;
 
 	if (mmap_read_lock_killable(mm))
@@ -160,18 +160,18 @@ static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 		mmap_read_unlock(mm);
 		return verdict;
 	}
-	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM, pinned->pages + *done);
+	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM, pinned->memory.pages + *done);
 	mmap_read_unlock(mm);
 
 	if (ret > 0) {
 		*done += ret;
-		return RSM_SUCCESS;
+		return 0;
 	}
 	if (ret == -EFAULT)
 		return RSMERR_BAD_ADDR;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	return RSMERR_INSUFFICIENT_MEM;
+	return -ENOMEM;
 }
 
 static void rsmka_unpin_pages(struct page **pages, unsigned long nr_pages)
@@ -191,19 +191,19 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long done = 0;
-	int ret = RSM_SUCCESS;
+	int ret = 0;
 
 	pinned->mm = mm;
 	pinned->user = user;
 	if (!rsmka_pin_charge(pinned, nr_pages))
-		return RSMERR_INSUFFICIENT_MEM;
-	pinned->pages = kvmalloc_array(nr_pages, sizeof(*pinned->pages), GFP_KERNEL_ACCOUNT);
-	if (!pinned->pages) {
-		ret = RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
+	pinned->memory.pages = kvmalloc_array(nr_pages, sizeof(*pinned->memory.pages), GFP_KERNEL_ACCOUNT);
+	if (!pinned->memory.pages) {
+		ret = -ENOMEM;
 		goto uncharge;
 	}
 	pinned->start = start;
-	pinned->nr_pages = nr_pages;
+	pinned->memory.nr_pages = nr_pages;
 
 	while (!ret && done < nr_pages) {
 		ret = rsmka_pin_batch(pinned, &done);
@@ -215,12 +215,12 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 	mutex_lock(&rsmka_pinned_lock);
 	list_add(&pinned->list, &rsmka_pinned_list);
 	mutex_unlock(&rsmka_pinned_lock);
-	return RSM_SUCCESS;
+	return 0;
 
 unpin:
-	rsmka_unpin_pages(pinned->pages, done);
-	kvfree(pinned->pages);
-	pinned->pages = NULL;
+	rsmka_unpin_pages(pinned->memory.pages, done);
+	kvfree(pinned->memory.pages);
+	pinned->memory.pages = NULL;
 uncharge:
 	rsmka_pin_uncharge(pinned, nr_pages);
 	return ret;
@@ -229,14 +229,14 @@ uncharge:
 /* Does nothing when repeated. */
 void rsmka_unpin(struct rsmka_pinned *pinned)
 {
-	if (!pinned->pages)
+	if (!pinned->memory.pages)
 		return;
 	mutex_lock(&rsmka_pinned_lock);
 	list_del(&pinned->list);
 	mutex_unlock(&rsmka_pinned_lock);
-	rsmka_unpin_pages(pinned->pages, pinned->nr_pages);
-	kvfree(pinned->pages);
-	pinned->pages = NULL;
-	rsmka_pin_uncharge(pinned, pinned->nr_pages);
+	rsmka_unpin_pages(pinned->memory.pages, pinned->memory.nr_pages);
+	kvfree(pinned->memory.pages);
+	pinned->memory.pages = NULL;
+	rsmka_pin_uncharge(pinned, pinned->memory.nr_pages);
 	mmdrop(pinned->mm);
 }

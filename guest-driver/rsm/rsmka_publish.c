@@ -1,85 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Publication of exports: under which id, for whom, changed and ended.  Called
- * by ioctls, and by rsmka_export.c when an export loses its memory.
+ * by owners of segments, and by rsmka_export.c when an export loses its memory.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "rsmka_path.h"
 
-bool rsmka_export_is_mine(const struct rsmka_export *export)
-{
-	return export->creator == task_tgid(current);
-}
-
-/*
- * Take export->lock for a call of the program, when no end waits for peers; the
- * program then sees what became of the memory that it unmapped before.  0 or
- * -EINTR.
- */
+/* Take export->lock for a call of its owner, when no end waits for peers.  0 or -EINTR. */
 int rsmka_export_enter(struct rsmka_export *export)
 {
-	int ret = rsmka_looks_settle(&export->looks);
+	int ret;
 
-	while (!ret) {
+	do {
 		ret = rsmka_hold_interruptible(&export->lock);
 		if (ret || export->ending == RSMKA_NOTHING)
 			break;
 		rsmka_unhold(&export->lock);
 		ret = rsmka_export_await(export);
-	}
+	} while (!ret);
 	return ret;
 }
 
-static bool rsmka_export_waits(const struct rsmka_export *export)
-{
-	return !(export->flags & RSM_EXPORT_DONTWAIT);
-}
-
-/* The same, or RSMERR_INSUFFICIENT_RESOURCES if the program does not want to wait. */
+/* The same, or -ENOSPC if the owner does not want to wait. */
 static int rsmka_export_claim(struct rsmka_export *export)
 {
-	if (rsmka_export_waits(export))
+	if (export->waits)
 		return rsmka_export_enter(export);
-	if (!rsmka_looks_settled(&export->looks) || !rsmka_hold_try(&export->lock))
-		return RSMERR_INSUFFICIENT_RESOURCES;
+	if (!rsmka_hold_try(&export->lock))
+		return -ENOSPC;
 	if (export->ending == RSMKA_NOTHING)
 		return 0;
 	rsmka_unhold(&export->lock);
-	return RSMERR_INSUFFICIENT_RESOURCES;
+	return -ENOSPC;
 }
 
 /* ---- publish ---- */
 
-static int rsmka_acl_copy(struct rsmka_acl *acl, u64 user, u32 len,
-			  const struct rsmka_controller *controller)
-{
-	bool loopback = rsmka_controller_is_loopback(controller);
-	u32 local = rsmka_local_node();
-	u32 i, node;
-
-	acl->len = len;
-	if (acl->len > (loopback ? 1 : RSM_ACL_MAX))
-		return RSMERR_BAD_ACL;
-	if (copy_from_user(acl->entry, u64_to_user_ptr(user),
-			   acl->len * sizeof(acl->entry[0])))
-		return RSMERR_BAD_ADDR;
-	for (i = 0; i < acl->len; i++) {
-		node = acl->entry[i].node;
-		if (node >= RSMKA_NODES || (loopback ? node != local : node == 0) ||
-		    acl->entry[i].permission > RSMKA_MODE)
-			return RSMERR_BAD_ACL;
-	}
-	return RSM_SUCCESS;
-}
-
 /* Every node that is named must have been reachable through the controller once. */
-static u32 rsmka_acl_check_paths(const struct rsmka_acl *acl,
+static int rsmka_acl_check_paths(const struct rsmka_acl *acl,
 				 struct rsmka_controller *controller)
 {
 	u32 local = rsmka_local_node();
@@ -88,74 +50,71 @@ static u32 rsmka_acl_check_paths(const struct rsmka_acl *acl,
 	for (i = 0; i < acl->len; i++)
 		if (acl->entry[i].node != local &&
 		    !rsmka_path_find(controller, acl->entry[i].node))
-			return RSMERR_INTERNAL_ERROR;
-	return RSM_SUCCESS;
+			return -ENETUNREACH;
+	return 0;
 }
 
-static u32 rsmka_publish_status(int err)
+/* What an adapter does not say by contract has no meaning for the caller. */
+static int rsmka_publish_error(int err)
 {
 	switch (err) {
 	case 0:
-		return RSM_SUCCESS;
 	case -ENOMEM:
-		return RSMERR_INSUFFICIENT_MEM;
 	case -ENOSPC:
-		return RSMERR_INSUFFICIENT_RESOURCES;
 	case -ENODEV:
-		return RSMERR_CTLR_NOT_PRESENT;
 	case -EINTR:
-		return RSMERR_INTERRUPTED;
+		return err;
 	default:
-		return RSMERR_INTERNAL_ERROR;
+		return -EPROTO;
 	}
 }
 
 /* Put the export on the list of its controller, unless that goes. */
-static u32 rsmka_export_join_controller(struct rsmka_export *export)
+static int rsmka_export_join_controller(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
-	u32 status = RSM_SUCCESS;
+	int ret = 0;
 
 	/* Either we see that the controller goes, or it sees us on its list. */
 	mutex_lock(&controller->lock);
 	if (controller->gone)
-		status = RSMERR_CTLR_NOT_PRESENT;
+		ret = -ENODEV;
 	else
 		list_add(&export->on_controller, &controller->exports);
 	mutex_unlock(&controller->lock);
-	return status;
+	return ret;
 }
 
 /*
  * Hand the pages to the adapter, unless no other node may connect.  One that
  * may, but has no access, keeps the address until it gets some by REPUBLISH.
  */
-static u32 rsmka_export_to_adapter(struct rsmka_export *export, const struct rsmka_acl *acl,
+static int rsmka_export_to_adapter(struct rsmka_export *export, const struct rsmka_acl *acl,
 				   const struct rsmka_access *access,
 				   struct rsmka_address *address)
 {
 	struct rsmka_controller *controller = export->controller;
-	const struct rsmka_pinned *pinned = &export->binding->pinned;
+	const struct rsmka_memory *memory = export->memory;
 	int ret;
 
 	lockdep_assert_held(&export->lock);
 	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
-		return RSM_SUCCESS;
+		return 0;
 	export->row = rsmka_row_get(export->segment->user, controller, access);
 	if (IS_ERR(export->row)) {
 		ret = PTR_ERR(export->row);
 		export->row = NULL;
-		return rsmka_publish_status(ret);
+		return rsmka_publish_error(ret);
 	}
-	ret = controller->ops->publish(controller->adapter, pinned->pages, pinned->nr_pages,
-				       export->event_page, access, rsmka_export_waits(export),
+	ret = controller->ops->publish(controller->adapter, memory->pages, memory->nr_pages,
+				       export->event_page, access, export->waits,
 				       address, &export->handle);
 	if (ret) {
 		export->handle = NULL;
 		rsmka_row_put(export->row);
 		export->row = NULL;
 	}
-	return rsmka_publish_status(ret);
+	return rsmka_publish_error(ret);
 }
 
 void rsmka_export_from_adapter(struct rsmka_export *export)
@@ -170,90 +129,68 @@ void rsmka_export_from_adapter(struct rsmka_export *export)
 }
 
 /* On success the export is on the controller's list and the controller entered. */
-static u32 rsmka_export_offer(struct rsmka_export *export, const struct rsmka_acl *acl,
+static int rsmka_export_offer(struct rsmka_export *export, const struct rsmka_acl *acl,
 			      struct rsmka_address *address)
 {
 	struct rsmka_access access = {};
-	u32 status;
+	int ret;
 
 	lockdep_assert_held(&export->lock);
 	if (!rsmka_controller_enter(export->controller))
-		return RSMERR_CTLR_NOT_PRESENT;
+		return -ENODEV;
 	rsmka_acl_rows(acl, export->mode, rsmka_local_node(), &access);
-	status = rsmka_export_to_adapter(export, acl, &access, address);
-	if (!status)
-		status = rsmka_export_join_controller(export);
-	if (status) {
+	ret = rsmka_export_to_adapter(export, acl, &access, address);
+	if (!ret)
+		ret = rsmka_export_join_controller(export);
+	if (ret) {
 		rsmka_export_from_adapter(export);
 		rsmka_controller_exit(export->controller);
 	}
-	return status;
+	return ret;
 }
 
-static u32 rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
+static int rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
 				       const struct rsmka_acl *acl)
 {
 	struct rsmka_address address = {};
-	u32 status;
+	int ret;
 
 	lockdep_assert_held(&export->lock);
 	if (export->state == RSMKA_PUBLISHED)
-		return RSMERR_SEG_ALREADY_PUBLISHED;
+		return -EALREADY;
 	if (export->state != RSMKA_BOUND)
-		return RSMERR_BAD_SEG_HNDL;
-	status = rsmka_published_reserve(key);
-	if (status)
-		return status;
-	status = rsmka_acl_check_paths(acl, export->controller);
-	if (!status)
-		status = rsmka_export_offer(export, acl, &address);
-	if (status) {
+		return -EBADFD;
+	ret = rsmka_published_reserve(key);
+	if (ret)
+		return ret;
+	ret = rsmka_acl_check_paths(acl, export->controller);
+	if (!ret)
+		ret = rsmka_export_offer(export, acl, &address);
+	if (ret) {
 		rsmka_published_release(*key);
-		return status;
+		return ret;
 	}
 	export->key = *key;
 	export->untold = false;
 	export->state = RSMKA_PUBLISHED;
 	/* Last: a peer may connect the moment the id is known. */
 	rsmka_published_open(export, acl, &address);
-	return RSM_SUCCESS;
+	return 0;
 }
 
-static u32 rsmka_key_check(u32 key)
+/* Under the id *@key, or one that is chosen if it is 0. */
+int rsmka_export_publish(struct rsmka_export *export, u32 *key, const struct rsmka_acl *acl)
 {
-	if (key == 0 || (key >= RSM_RSMLIB_ID_BASE && key <= RSM_RSMLIB_ID_END) ||
-	    (key >= RSM_HPC_ID_BASE && key < RSM_USER_APP_ID_BASE))
-		return RSM_SUCCESS;
-	return RSMERR_RESERVED_SEGID;
-}
-
-int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg)
-{
-	struct rsmka_export *export = rsmka_segment_export(seg);
-	struct rsmka_acl *acl;
-	u32 key = arg->key;
+	u32 chosen = *key;
 	int ret;
 
-	if (!export)
-		return RSMERR_BAD_SEG_HNDL;
-	if (!rsmka_export_is_mine(export))
-		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
-	if (!acl)
-		return RSMERR_INSUFFICIENT_MEM;
-
-	ret = rsmka_acl_copy(acl, arg->acl, arg->acl_len, export->controller);
+	ret = rsmka_export_claim(export);
+	if (ret)
+		return ret;
+	ret = rsmka_export_publish_locked(export, &chosen, acl);
+	rsmka_unhold(&export->lock);
 	if (!ret)
-		ret = rsmka_key_check(key);
-	if (!ret)
-		ret = rsmka_export_claim(export);
-	if (!ret) {
-		ret = rsmka_export_publish_locked(export, &key, acl);
-		rsmka_unhold(&export->lock);
-	}
-	if (!ret)
-		arg->key = key;
-	kfree(acl);
+		*key = chosen;
 	return ret;
 }
 
@@ -282,22 +219,18 @@ void rsmka_export_withdraw(struct rsmka_export *export)
 	}
 }
 
-int rsmka_export_unpublish(struct rsmka_segment *seg)
+/* A call that was interrupted is made again, to wait for the rest. */
+int rsmka_export_unpublish(struct rsmka_export *export)
 {
-	struct rsmka_export *export = rsmka_segment_export(seg);
 	int ret;
 
-	if (!export)
-		return RSMERR_BAD_SEG_HNDL;
-	if (!rsmka_export_is_mine(export))
-		return RSMERR_NOT_CREATOR;
 	ret = rsmka_export_enter(export);
 	if (ret)
 		return ret;
 	if (export->state == RSMKA_PUBLISHED)
 		rsmka_export_withdraw(export);
 	else if (!export->untold)
-		ret = RSMERR_SEG_NOT_PUBLISHED;
+		ret = -ENOENT;
 	/* A call that is interrupted is made again, and then tells that it has succeeded. */
 	export->untold = export->ending != RSMKA_NOTHING;
 	rsmka_unhold(&export->lock);
@@ -315,43 +248,43 @@ int rsmka_export_unpublish(struct rsmka_segment *seg)
  * Nodes get more here; it is decided before any of them can connect.  The
  * adapter may learn only now that other nodes have access at all.
  */
-static u32 rsmka_export_widen(struct rsmka_export *export, const struct rsmka_acl *acl,
+static int rsmka_export_widen(struct rsmka_export *export, const struct rsmka_acl *acl,
 			      const struct rsmka_access *access)
 {
 	struct rsmka_controller *controller = export->controller;
 	struct rsmka_address address = {};
-	u32 status;
+	int ret;
 
 	if (export->handle)
-		return rsmka_publish_status(controller->ops->republish(controller->adapter,
+		return rsmka_publish_error(controller->ops->republish(controller->adapter,
 								       export->handle, access,
-								       rsmka_export_waits(export)));
-	status = rsmka_export_to_adapter(export, acl, access, &address);
-	if (!status)
+								       export->waits));
+	ret = rsmka_export_to_adapter(export, acl, access, &address);
+	if (!ret)
 		rsmka_published_set_address(export, &address);
-	return status;
+	return ret;
 }
 
-static u32 rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_access *access)
+static int rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_access *access)
 {
 	struct rsmka_controller *controller = export->controller;
 	struct rsmka_row *row;
 	int ret;
 
 	if (!export->handle)
-		return RSM_SUCCESS;
+		return 0;
 	row = rsmka_row_get(export->segment->user, controller, access);
 	if (IS_ERR(row))
-		return rsmka_publish_status(PTR_ERR(row));
+		return rsmka_publish_error(PTR_ERR(row));
 	ret = controller->ops->republish(controller->adapter, export->handle, access,
-					 rsmka_export_waits(export));
+					 export->waits);
 	if (ret) {
 		rsmka_row_put(row);
-		return rsmka_publish_status(ret);
+		return rsmka_publish_error(ret);
 	}
 	rsmka_row_put(export->row);
 	export->row = row;
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /*
@@ -361,64 +294,48 @@ static u32 rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_a
  * last step fails the old list is put back; what the adapter then gives too
  * much is of no use to nodes that are not told the key.
  */
-static u32 rsmka_export_republish_locked(struct rsmka_export *export,
+static int rsmka_export_republish_locked(struct rsmka_export *export,
 					 const struct rsmka_acl *acl, struct rsmka_acl *old)
 {
 	u32 local = rsmka_local_node();
 	struct rsmka_access access = {};
-	u32 status;
+	int ret;
 
 	lockdep_assert_held(&export->lock);
 	if (export->state != RSMKA_PUBLISHED)
-		return RSMERR_SEG_NOT_PUBLISHED;
-	status = rsmka_acl_check_paths(acl, export->controller);
-	if (status)
-		return status;
+		return -ENOENT;
+	ret = rsmka_acl_check_paths(acl, export->controller);
+	if (ret)
+		return ret;
 
 	rsmka_published_rows(export, &access);
 	rsmka_acl_rows(acl, export->mode, local, &access);
-	status = rsmka_export_widen(export, acl, &access);
-	if (status)
-		return status;
+	ret = rsmka_export_widen(export, acl, &access);
+	if (ret)
+		return ret;
 	rsmka_published_set_acl(export, acl, old);
 	memset(&access, 0, sizeof(access));
 	rsmka_published_rows(export, &access);
-	status = rsmka_export_narrow(export, &access);
-	if (status)
+	ret = rsmka_export_narrow(export, &access);
+	if (ret)
 		rsmka_published_set_acl(export, old, NULL);
 	else
 		rsmka_published_announce(export);
-	return status;
+	return ret;
 }
 
-int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *arg)
+int rsmka_export_republish(struct rsmka_export *export, const struct rsmka_acl *acl)
 {
-	struct rsmka_export *export = rsmka_segment_export(seg);
-	struct rsmka_acl *acls;
+	struct rsmka_acl *old = kmalloc(sizeof(*old), GFP_KERNEL_ACCOUNT);
 	int ret;
 
-	if (!export)
-		return RSMERR_BAD_SEG_HNDL;
-	if (rsmka_export_waits(export))
-		ret = rsmka_looks_settle(&export->looks);
-	else
-		ret = rsmka_looks_settled(&export->looks) ? 0 : RSMERR_INSUFFICIENT_RESOURCES;
-	if (ret)
-		return ret;
-	if (READ_ONCE(export->state) != RSMKA_PUBLISHED)
-		return RSMERR_SEG_NOT_PUBLISHED;
-	if (!rsmka_export_is_mine(export))
-		return RSMERR_NOT_CREATOR;
-	acls = kmalloc_array(2, sizeof(*acls), GFP_KERNEL_ACCOUNT);
-	if (!acls)
-		return RSMERR_INSUFFICIENT_MEM;
-	ret = rsmka_acl_copy(&acls[0], arg->acl, arg->acl_len, export->controller);
-	if (!ret)
-		ret = rsmka_export_claim(export);
+	if (!old)
+		return -ENOMEM;
+	ret = rsmka_export_claim(export);
 	if (!ret) {
-		ret = rsmka_export_republish_locked(export, &acls[0], &acls[1]);
+		ret = rsmka_export_republish_locked(export, acl, old);
 		rsmka_unhold(&export->lock);
 	}
-	kfree(acls);
+	kfree(old);
 	return ret;
 }

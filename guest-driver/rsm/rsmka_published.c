@@ -91,11 +91,11 @@ int rsmka_published_reserve(u32 *key)
 		atomic_inc(&rsmka_ids);
 		if (*key >= RSM_USER_APP_ID_BASE)
 			atomic_inc(&rsmka_generated_ids);
-		return RSM_SUCCESS;
+		return 0;
 	}
 	if (ret != -EBUSY)
-		return RSMERR_INSUFFICIENT_MEM;
-	return *key ? RSMERR_SEGID_IN_USE : RSMERR_INSUFFICIENT_RESOURCES;
+		return -ENOMEM;
+	return *key ? -EADDRINUSE : -ENOSPC;
 }
 
 void rsmka_published_release(u32 key)
@@ -224,7 +224,7 @@ void rsmka_published_rebound(struct rsmka_export *export, struct page **old)
 				found = share;
 		spin_unlock(&export->visitors_lock);
 		if (found)
-			rsmka_share_rebound(found, export->binding->pinned.pages);
+			rsmka_share_rebound(found, export->memory->pages);
 	} while (found);
 	mutex_unlock(&rsmka_shares_lock);
 }
@@ -245,7 +245,7 @@ static void rsmka_published_end_local(struct rsmka_export *export)
 		if (!share)
 			break;
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_EVICTIONS);
-		rsmka_share_end_locked(share, RSMERR_SEG_NOT_PUBLISHED);
+		rsmka_share_end_locked(share, -ENOENT);
 	}
 	mutex_unlock(&rsmka_shares_lock);
 }
@@ -290,20 +290,20 @@ static struct rsmka_segment *rsmka_published_find(u32 key)
 	return seg;
 }
 
-static u32 rsmka_published_grant(const struct rsmka_export *export, u32 node,
+static int rsmka_published_grant(const struct rsmka_export *export, u32 node,
 				 struct rsmka_grant *grant)
 {
 	lockdep_assert_held(&export->visitors_lock);
 	if (!export->open)
-		return RSMERR_SEG_NOT_PUBLISHED;
+		return -ENOENT;
 	if (!rsmka_acl_lookup(&export->acl, export->mode, node, &grant->mode))
-		return RSMERR_SEG_NOT_PUBLISHED_TO_NODE;
+		return -EACCES;
 	grant->length = export->length;
-	grant->uid = from_kuid(&init_user_ns, export->uid);
-	grant->gid = from_kgid(&init_user_ns, export->gid);
+	grant->uid = from_kuid(&init_user_ns, export->owner.uid);
+	grant->gid = from_kgid(&init_user_ns, export->owner.gid);
 	grant->address = export->address;
 	grant->big_endian = IS_ENABLED(CONFIG_CPU_BIG_ENDIAN);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 static struct rsmka_token *rsmka_token_find(const struct rsmka_export *export, u32 node)
@@ -321,30 +321,30 @@ static struct rsmka_token *rsmka_token_find(const struct rsmka_export *export, u
  * A node asks for a segment.  It has one share of it at a time, so a newer
  * cookie replaces an older one, and a question asked twice changes nothing.
  */
-u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
+int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant)
 {
 	struct rsmka_token *token, *fresh;
 	struct rsmka_segment *seg;
 	struct rsmka_export *export;
-	u32 status;
+	int ret;
 
 	seg = rsmka_published_find(key);
 	if (!seg)
-		return RSMERR_SEG_NOT_PUBLISHED;
+		return -ENOENT;
 	export = seg->export;
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
 	if (!fresh) {
 		rsmka_segment_put(seg);
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	}
 
 	spin_lock(&export->visitors_lock);
-	status = RSMERR_SEG_NOT_PUBLISHED;
+	ret = -ENOENT;
 	if (export->controller == path->controller)
-		status = rsmka_published_grant(export, path->node, grant);
+		ret = rsmka_published_grant(export, path->node, grant);
 	/* A token must not outlive the node's session, see rsmka_published_node_lost(). */
-	if (!status && session && rsmka_path_session(path) == session) {
+	if (!ret && session && rsmka_path_session(path) == session) {
 		token = rsmka_token_find(export, path->node);
 		if (!token) {
 			token = fresh;
@@ -359,7 +359,7 @@ u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 
 	kfree(fresh);
 	rsmka_segment_put(seg);
-	return status;
+	return ret;
 }
 
 /* A node no longer imports a segment. */
@@ -423,32 +423,32 @@ void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
 }
 
 /* A share of this node asks. */
-u32 rsmka_published_attach(struct rsmka_share *share)
+int rsmka_published_attach(struct rsmka_share *share)
 {
 	struct rsmka_segment *seg = rsmka_published_find(share->key);
 	struct rsmka_counters *counters = rsmka_share_counters(share);
 	struct rsmka_export *export;
-	u32 status;
+	int ret;
 
 	if (!seg) {
 		rsmka_count(counters, RSM_COUNT_CONNECTS_REFUSED);
-		return RSMERR_SEG_NOT_PUBLISHED;
+		return -ENOENT;
 	}
 	export = seg->export;
 	spin_lock(&export->visitors_lock);
-	status = rsmka_published_grant(export, share->node, &share->grant);
-	if (!status) {
+	ret = rsmka_published_grant(export, share->node, &share->grant);
+	if (!ret) {
 		share->exporter = seg;
 		/* Stay until the share has ended, which unpublishing waits for. */
-		share->pages = export->binding->pinned.pages;
+		share->pages = export->memory->pages;
 		share->offer = rsmka_published_offer(export, share->node);
 		list_add(&share->local, &export->local);
 	}
 	spin_unlock(&export->visitors_lock);
-	rsmka_count(counters, status ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
-	if (status)
+	rsmka_count(counters, ret ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
+	if (ret)
 		rsmka_segment_put(seg);
-	return status;
+	return ret;
 }
 
 /* The share ends; harmless if the exporter has taken it off its list. */
@@ -524,7 +524,7 @@ static unsigned int rsmka_published_bells(struct rsmka_export *export, struct rs
 }
 
 /* One event to every import.  Nodes that cannot be reached do not get it. */
-u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
+int rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 {
 	struct rsmka_bell few[RSMKA_BELLS_FEW], *bells = few, *many = NULL;
 	unsigned int i, count;
@@ -534,7 +534,7 @@ u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 	if (count > RSMKA_BELLS_FEW) {
 		many = kmalloc_array(RSMKA_NODES, sizeof(*many), GFP_KERNEL_ACCOUNT);
 		if (!many)
-			return RSMERR_INSUFFICIENT_MEM;
+			return -ENOMEM;
 		bells = many;
 		count = rsmka_published_bells(export, many, RSMKA_NODES, &key);
 	}
@@ -545,7 +545,7 @@ u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), key,
 			       bells[i].cookie, post_flags);
 	kfree(many);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /*

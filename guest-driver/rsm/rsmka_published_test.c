@@ -8,37 +8,38 @@
 
 #include "rsmka_segment.h"
 
-static u32 reserve(u32 wanted, u32 *status)
+static u32 reserve(u32 wanted, int *ret)
 {
 	u32 key = wanted;
 
-	*status = rsmka_published_reserve(&key);
+	*ret = rsmka_published_reserve(&key);
 	return key;
 }
 
 static void an_id_is_reserved_once(struct kunit *test)
 {
-	u32 status;
+	int ret;
 
-	reserve(0x7abcdef, &status);
-	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
-	reserve(0x7abcdef, &status);
-	KUNIT_EXPECT_EQ(test, status, RSMERR_SEGID_IN_USE);
+	reserve(0x7abcdef, &ret);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	reserve(0x7abcdef, &ret);
+	KUNIT_EXPECT_EQ(test, ret, -EADDRINUSE);
 	rsmka_published_release(0x7abcdef);
-	reserve(0x7abcdef, &status);
-	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	reserve(0x7abcdef, &ret);
+	KUNIT_EXPECT_EQ(test, ret, 0);
 	rsmka_published_release(0x7abcdef);
 }
 
 static void a_free_id_is_not_given_out_again_at_once(struct kunit *test)
 {
-	u32 status, first, second;
+	u32 first, second;
+	int ret;
 
-	first = reserve(0, &status);
-	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	first = reserve(0, &ret);
+	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GE(test, first, RSM_USER_APP_ID_BASE);
 	rsmka_published_release(first);
-	second = reserve(0, &status);
+	second = reserve(0, &ret);
 	KUNIT_EXPECT_NE(test, second, first);
 	rsmka_published_release(second);
 }
@@ -46,16 +47,17 @@ static void a_free_id_is_not_given_out_again_at_once(struct kunit *test)
 static void after_the_last_id_the_first_free_one_comes(struct kunit *test)
 {
 	u32 next = rsmka_next_key;
-	u32 status, last, held, again;
+	u32 last, held, again;
+	int ret;
 
 	/* One at the start of the range, held while the others come round. */
 	rsmka_next_key = RSM_USER_APP_ID_BASE;
-	held = reserve(0, &status);
+	held = reserve(0, &ret);
 	rsmka_next_key = RSM_USER_APP_ID_END;
-	last = reserve(0, &status);
+	last = reserve(0, &ret);
 	KUNIT_EXPECT_EQ(test, last, RSM_USER_APP_ID_END);
-	again = reserve(0, &status);
-	KUNIT_EXPECT_EQ(test, status, RSM_SUCCESS);
+	again = reserve(0, &ret);
+	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GE(test, again, RSM_USER_APP_ID_BASE);
 	KUNIT_EXPECT_NE(test, again, held);
 	KUNIT_EXPECT_NE(test, again, last);

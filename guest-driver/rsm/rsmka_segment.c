@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Segment descriptors: their numbers, what they become, and the generation
- * area in which importers see that a connection has ended.
+ * Segments: their numbers, what they become, and the generation area in which
+ * importers see that a connection has ended.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/cred.h>
-#include <linux/pid.h>
-#include <linux/slab.h>
+#include <linux/mm.h>
 #include <linux/vmalloc.h>
 
 #include "rsmka_path.h"
@@ -34,66 +32,32 @@ void rsmka_segments_exit(void)
 	vfree(rsmka_generations);
 }
 
-/* Charge the caller's user for a segment. */
-static struct rsmka_user *rsmka_segment_user(void)
+/*
+ * Make it a segment, which others can find from now on; the caller is charged if @user,
+ * his reference to which it takes over as that to @owner->pid.  -EAGAIN: all numbers are taken,
+ * or all that the user may have.
+ */
+int rsmka_segment_init(struct rsmka_segment *seg, const struct rsmka_segment_ops *ops,
+		       struct rsmka_user *user, const struct rsmka_owner *owner)
 {
-	struct rsmka_user *user = rsmka_user_get();
-
-	if (!user)
-		return ERR_PTR(-ENOMEM);
-	if (rsmka_user_charge(user, RSMKA_SHARED_SEGMENTS, 1, rsmka_max_segments))
-		return user;
-	rsmka_user_put(user);
-	return ERR_PTR(-EAGAIN);
-}
-
-static void rsmka_segment_unuse(struct rsmka_user *user)
-{
-	rsmka_user_uncharge(user, RSMKA_SHARED_SEGMENTS, 1);
-	rsmka_user_put(user);
-}
-
-/* Returns an ERR_PTR; -EAGAIN if all numbers are taken, or all that the user may have. */
-struct rsmka_segment *rsmka_segment_open(void)
-{
-	struct rsmka_segment *seg;
 	int ret;
 
-	seg = kzalloc(sizeof(*seg), GFP_KERNEL_ACCOUNT);
-	if (!seg)
-		return ERR_PTR(-ENOMEM);
-	seg->user = rsmka_segment_user();
-	if (IS_ERR(seg->user)) {
-		ret = PTR_ERR(seg->user);
-		kfree(seg);
-		return ERR_PTR(ret);
-	}
 	kref_init(&seg->ref);
-	mutex_init(&seg->lock);
+	seg->ops = ops;
+	seg->user = user;
+	seg->owner = *owner;
 	INIT_LIST_HEAD(&seg->sharers);
 	rsmka_events_init(&seg->events);
-	seg->opener = get_pid(task_tgid(current));
-	seg->uid = current_euid();
-	seg->gid = current_egid();
-	seg->inode = rsmka_inode_new();
-	if (!seg->inode) {
-		ret = -ENOMEM;
-		goto free_segment;
-	}
+	if (!rsmka_user_charge(user, RSMKA_SHARED_SEGMENTS, 1, rsmka_max_segments))
+		return -EAGAIN;
 	ret = xa_alloc(&rsmka_segments, &seg->number, seg, XA_LIMIT(1, rsmka_max_segments),
 		       GFP_KERNEL);
-	if (ret)
-		goto free_inode;
+	if (ret) {
+		rsmka_user_uncharge(user, RSMKA_SHARED_SEGMENTS, 1);
+		return ret == -EBUSY ? -EAGAIN : ret;
+	}
 	atomic_inc(&rsmka_segments_open);
-	return seg;
-
-free_inode:
-	rsmka_inode_free(seg->inode);
-free_segment:
-	put_pid(seg->opener);
-	rsmka_segment_unuse(seg->user);
-	kfree(seg);
-	return ERR_PTR(ret == -EBUSY ? -EAGAIN : ret);
+	return 0;
 }
 
 static void rsmka_segment_release(struct kref *ref)
@@ -102,9 +66,7 @@ static void rsmka_segment_release(struct kref *ref)
 
 	if (seg->export)
 		rsmka_export_free(seg->export);
-	put_pid(seg->opener);
-	rsmka_user_put(seg->user);
-	kfree_rcu(seg, rcu);
+	seg->ops->free(seg);
 }
 
 void rsmka_segment_put(struct rsmka_segment *seg)
@@ -112,7 +74,7 @@ void rsmka_segment_put(struct rsmka_segment *seg)
 	kref_put(&seg->ref, rsmka_segment_release);
 }
 
-/* The next segment descriptor from @number on, with a reference. */
+/* The next segment from @number on, with a reference. */
 struct rsmka_segment *rsmka_segment_next(unsigned long *number)
 {
 	struct rsmka_segment *seg;
@@ -125,44 +87,30 @@ struct rsmka_segment *rsmka_segment_next(unsigned long *number)
 	return seg;
 }
 
-/* Nothing of the descriptor is left that others reach. */
+/* Nothing of the segment is left that others reach. */
 void rsmka_segment_gone(struct rsmka_segment *seg)
 {
 	/* Only now: the next owner of the number must not see our generations. */
 	xa_erase(&rsmka_segments, seg->number);
 	atomic_dec(&rsmka_segments_open);
 	rsmka_user_uncharge(seg->user, RSMKA_SHARED_SEGMENTS, 1);
-	rsmka_inode_free(seg->inode);
+	if (seg->ops->gone)
+		seg->ops->gone(seg);
 	rsmka_segment_put(seg);
 }
 
 /*
- * The last close of the descriptor; no mapping of it is left.  Memory that
- * peers have not let go of yet stays pinned, and charged, behind our back.
+ * Its owner lets go of it.  True: peers have not let go yet of what it exports, and the
+ * work does the rest, see rsmka_export_close_wait().
  */
-void rsmka_segment_close(struct rsmka_segment *seg)
+bool rsmka_segment_close(struct rsmka_segment *seg)
 {
-	if (seg->export) {
-		kref_get(&seg->ref);
-		if (rsmka_export_close(seg->export))
-			rsmka_export_close_wait(seg->export);
-		else
-			rsmka_segment_gone(seg);
-		rsmka_segment_put(seg);
-		return;
-	}
+	if (seg->export && rsmka_export_close(seg->export))
+		return true;
 	if (seg->share)
 		rsmka_share_leave(seg->share, seg);
 	rsmka_segment_gone(seg);
-}
-
-/* Make @seg an export or an import segment, for good. */
-bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role)
-{
-	lockdep_assert_held(&seg->lock);
-	if (seg->role == RSMKA_NEW)
-		WRITE_ONCE(seg->role, role);
-	return seg->role == role;
+	return false;
 }
 
 /* An import whose connection has ended, an export whose memory is gone: no event comes any more. */

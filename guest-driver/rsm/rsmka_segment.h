@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The objects behind descriptors of /dev/rsm: segments, exports, shares, and
- * what the files that own them offer each other.
+ * The objects of the agent: segments, exports, shares, and what the files that own
+ * them offer each other.  They know no descriptor, process or ioctl: whose they are
+ * (rsmka_file.h, rsmka_client.c) is behind two tables of functions.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
  * Locks, outermost first; each says at its declaration what it guards.
  *
- *	segment->lock
+ *	file->lock			in rsmka_file.h
  *	  export->lock		held over ops->publish/republish, not over what waits for peers
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
@@ -29,12 +30,11 @@
 #include <linux/completion.h>
 #include <linux/kref.h>
 #include <linux/list.h>
-#include <linux/mm.h>
-#include <linux/mmu_notifier.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
-#include <linux/poll.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -63,10 +63,14 @@ static inline unsigned int rsmka_list_length(const struct list_head *list)
 	return length;
 }
 
+/* ---- results (rsmka_error.c) ---- */
+
 /*
- * Functions that return int: < 0 is -errno for ioctl(2) itself, otherwise the
- * RSMERR_* number for `status`.
+ * Functions that return int: 0 or -errno.  What only a program can do wrong, its ioctl
+ * answers itself, by the RSMERR_* number, which is > 0.
  */
+u32 rsmka_error_status(int ret);
+int rsmka_error(u32 status);
 
 /* ---- users (rsmka_user.c) ---- */
 
@@ -134,32 +138,43 @@ bool rsmka_events_sleep(struct rsmka_events *events);
 void rsmka_events_wake(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
 bool rsmka_events_take(struct rsmka_events *events);
-
-/* Wake who polls: rsmka_segment_over() says yes now. */
-static inline void rsmka_events_hang_up(struct rsmka_events *events)
-{
-	wake_up_poll(&events->wait, EPOLLHUP);
-}
+u32 rsmka_events_take_all(struct rsmka_events *events);
 
 /* ---- segments (rsmka_segment.c) ---- */
 
-enum rsmka_role {
-	RSMKA_NEW,
-	RSMKA_EXPORTER,
-	RSMKA_IMPORTER,
+/* Whose something is, for who looks at it: nothing is decided by that. */
+struct rsmka_owner {
+	struct pid *pid;		/* thread group; NULL: the kernel */
+	kuid_t uid;
+	kgid_t gid;
 };
 
-/* One descriptor that was opened with write access. */
+struct rsmka_segment;
+
+/* What a segment wants of its owner.  Those that may be NULL say so. */
+struct rsmka_segment_ops {
+	/* An event has come.  In any context, under events.wait.lock. */
+	void (*event)(struct rsmka_segment *seg);
+	/*
+	 * The pages of the connection are others now: take them from whoever has them mapped.
+	 * Under rsmka_shares_lock or share->members.  May be NULL.
+	 */
+	void (*zap)(struct rsmka_segment *seg);
+	/* The connection has ended.  Under rsmka_shares_lock.  May be NULL. */
+	void (*ended)(struct rsmka_segment *seg);
+	/* It is closed, and peers have let go of what it exported.  May sleep.  May be NULL. */
+	void (*gone)(struct rsmka_segment *seg);
+	/* Nobody has a reference; those under RCU may still read. */
+	void (*free)(struct rsmka_segment *seg);
+};
+
+/* An export or an import, or what is to become one of them. */
 struct rsmka_segment {
-	struct kref ref;		/* the descriptor; whoever found it in a table */
+	struct kref ref;		/* its owner; whoever found it in a table */
 	u32 number;			/* index of its generation word */
-	struct pid *opener;		/* thread group */
-	struct rsmka_user *user;	/* charged for what the segment takes */
-	kuid_t uid;			/* of the opener */
-	kgid_t gid;
-	struct inode *inode;		/* all mappings of the descriptor */
-	struct mutex lock;		/* EXPORT and CONNECT: role, export, share, mode */
-	enum rsmka_role role;		/* leaves RSMKA_NEW once */
+	const struct rsmka_segment_ops *ops;
+	struct rsmka_user *user;	/* charged for what it takes; NULL: the kernel's own */
+	struct rsmka_owner owner;
 	struct rsmka_export *export;	/* set once, by store-release */
 	struct rsmka_share *share;	/* set once, by store-release, after mode */
 	u32 mode;			/* import: what may be mapped, owner bits count */
@@ -169,10 +184,10 @@ struct rsmka_segment {
 	struct rsmka_events events;
 };
 
-/* What a descriptor has become, complete; NULL if it is not that. */
+/* What a segment has become, complete; NULL if it is not that. */
 static inline struct rsmka_export *rsmka_segment_export(const struct rsmka_segment *seg)
 {
-	return smp_load_acquire(&seg->export);	/* pairs with rsmka_export_create() */
+	return smp_load_acquire(&seg->export);	/* pairs with rsmka_export_bind() */
 }
 
 static inline struct rsmka_share *rsmka_segment_share(const struct rsmka_segment *seg)
@@ -180,7 +195,7 @@ static inline struct rsmka_share *rsmka_segment_share(const struct rsmka_segment
 	return smp_load_acquire(&seg->share);	/* pairs with rsmka_import_connect() */
 }
 
-extern struct xarray rsmka_segments;	/* all descriptors, by number */
+extern struct xarray rsmka_segments;	/* all of them, by number */
 extern atomic_t rsmka_segments_open;	/* how many */
 extern u16 *rsmka_generations;
 extern size_t rsmka_generation_bytes;
@@ -189,12 +204,12 @@ extern struct workqueue_struct *rsmka_close_workqueue;
 
 int rsmka_segments_init(void);
 void rsmka_segments_exit(void);
-struct rsmka_segment *rsmka_segment_open(void);
-void rsmka_segment_close(struct rsmka_segment *seg);
+int rsmka_segment_init(struct rsmka_segment *seg, const struct rsmka_segment_ops *ops,
+		       struct rsmka_user *user, const struct rsmka_owner *owner);
+bool rsmka_segment_close(struct rsmka_segment *seg);
 void rsmka_segment_gone(struct rsmka_segment *seg);
 void rsmka_segment_put(struct rsmka_segment *seg);
 struct rsmka_segment *rsmka_segment_next(unsigned long *number);
-bool rsmka_segment_claim(struct rsmka_segment *seg, enum rsmka_role role);
 bool rsmka_segment_over(const struct rsmka_segment *seg);
 u16 rsmka_generation_raise(const struct rsmka_segment *seg);
 
@@ -224,70 +239,22 @@ void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_no
 u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);
 bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 
-/* ---- memory of exporters (rsmka_pin.c, rsmka_watch.c, rsmka_hotplug.c) ---- */
+/* ---- memory of exports ---- */
 
-struct rsmka_pinned {
-	struct list_head list;		/* rsmka_pinned_list while something is pinned */
-	struct mm_struct *mm;		/* charged; mm_count held */
-	struct rsmka_user *user;	/* charged; of the segment */
-	struct user_struct *locker;	/* charged against RLIMIT_MEMLOCK; may be NULL */
-	struct page **pages;
+struct rsmka_memory;
+
+struct rsmka_memory_ops {
+	/* Nobody reaches the pages any more.  Does nothing when repeated; may sleep. */
+	void (*drop)(struct rsmka_memory *memory);
+	/* Likewise, and the object goes.  Never under export->lock. */
+	void (*free)(struct rsmka_memory *memory);
+};
+
+/* Pages that are exported, embedded in what their owner keeps with them. */
+struct rsmka_memory {
+	const struct rsmka_memory_ops *ops;
+	struct page **pages;		/* NULL: dropped */
 	unsigned long nr_pages;
-	unsigned long start;
-};
-
-extern unsigned int rsmka_max_exported_memory;
-extern bool rsmka_dynamic_reconfiguration;
-
-extern struct list_head rsmka_pinned_list;	/* of bindings */
-extern struct mutex rsmka_pinned_lock;		/* the list; pages of its members stay */
-
-u32 rsmka_range_verdict(struct mm_struct *mm, unsigned long start, unsigned long end);
-int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned long start,
-	      unsigned long nr_pages);
-void rsmka_unpin(struct rsmka_pinned *pinned);
-unsigned long rsmka_pinned_pages(void);
-unsigned long rsmka_pinned_limit(void);
-
-int rsmka_hotplug_init(void);
-void rsmka_hotplug_exit(void);
-
-/* How many work items look, or are to look, at the memory of one export. */
-struct rsmka_looks {
-	atomic_t pending;
-	wait_queue_head_t wait;		/* pending is 0 */
-};
-
-void rsmka_looks_init(struct rsmka_looks *looks);
-bool rsmka_looks_settled(const struct rsmka_looks *looks);
-/* Returns when everything that was unmapped up to now has been noticed, or -EINTR. */
-int rsmka_looks_settle(struct rsmka_looks *looks);
-
-extern struct workqueue_struct *rsmka_look_workqueue;
-
-/* Watches that a process keeps an exported range as it was when it was pinned. */
-struct rsmka_watch {
-	struct mmu_interval_notifier notifier;
-	struct mm_struct *mm;
-	struct rsmka_looks *looks;
-	struct delayed_work work;
-	unsigned int delay;		/* jiffies until it tries again; only the work uses it */
-	spinlock_t lock;		/* first, last, lost */
-	unsigned long first;		/* addresses to look at again; */
-	unsigned long last;		/* first > last: none */
-	bool lost;			/* the address space is gone */
-};
-
-int rsmka_watch_start(struct rsmka_watch *watch, struct rsmka_looks *looks,
-		      struct mm_struct *mm, unsigned long start, unsigned long length);
-void rsmka_watch_resume(struct rsmka_watch *watch);
-void rsmka_watch_stop(struct rsmka_watch *watch);
-
-/* Memory of an export. */
-struct rsmka_binding {
-	struct rsmka_export *export;
-	struct rsmka_watch watch;
-	struct rsmka_pinned pinned;
 };
 
 /* ---- exports (rsmka_export.c, rsmka_publish.c) ---- */
@@ -308,29 +275,26 @@ enum rsmka_ending {
 struct rsmka_export {
 	struct rsmka_segment *segment;
 	struct rsmka_controller *controller;
-	struct pid *creator;		/* thread group */
-	kuid_t uid;
-	kgid_t gid;
-	u32 mode;			/* 0666 & ~umask at creation */
+	struct rsmka_owner owner;	/* when it was created: pid is a reference */
+	u32 mode;			/* what an empty access list gives every node */
 	u64 length;
-	u32 flags;			/* RSM_EXPORT_* */
-	struct rsmka_looks looks;
+	bool waits;			/* publishing may wait for peers and other threads */
 	struct page *event_page;	/* struct rsm_event_words */
 
 	struct rsmka_hold lock;		/* all below up to the next lock */
 	enum rsmka_export_state state;
 	enum rsmka_ending ending;	/* while it is not NOTHING, handle is the work's */
 	bool lost;			/* meanwhile: the memory is gone */
-	bool closing;			/* the descriptor is gone */
-	bool untold;			/* unpublished, but the program was told INTERRUPTED */
-	struct rsmka_binding *replaced;	/* REBINDING: the old memory */
+	bool closing;			/* its owner has gone */
+	bool untold;			/* unpublished, but the caller was told -EINTR */
+	struct rsmka_memory *replaced;	/* REBINDING: the old memory */
 	wait_queue_head_t ended;	/* ending is NOTHING, or progress is FINISHED */
 	int progress;			/* of closing: RSMKA_END_*; by xchg and cmpxchg */
 	struct list_head on_ends;	/* controller->lock */
 	u32 key;
 	void *handle;			/* of the adapter; NULL if no other node has access */
 	struct rsmka_row *row;		/* of the handle */
-	struct rsmka_binding *binding;	/* changed under visitors_lock as well */
+	struct rsmka_memory *memory;	/* changed under visitors_lock as well */
 	struct list_head on_controller;	/* controller->lock */
 
 	/* What connecting nodes read and write. */
@@ -347,13 +311,16 @@ struct rsmka_export {
 	struct list_head local;		/* shares of this node */
 };
 
-int rsmka_export_create(struct rsmka_segment *seg, struct rsm_ioc_export *arg);
-int rsmka_export_rebind(struct rsmka_segment *seg, struct rsm_ioc_rebind *arg);
-bool rsmka_export_is_mine(const struct rsmka_export *export);
+struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
+					struct rsmka_controller *controller, u64 length,
+					const struct rsmka_owner *owner, u32 mode, bool waits);
+void rsmka_export_bind(struct rsmka_export *export, struct rsmka_memory *memory);
+void rsmka_export_rebind_locked(struct rsmka_export *export, struct rsmka_memory *fresh,
+				struct rsmka_memory **unneeded);
 int rsmka_export_enter(struct rsmka_export *export);
-int rsmka_export_publish(struct rsmka_segment *seg, struct rsm_ioc_publish *arg);
-int rsmka_export_republish(struct rsmka_segment *seg, struct rsm_ioc_republish *arg);
-int rsmka_export_unpublish(struct rsmka_segment *seg);
+int rsmka_export_publish(struct rsmka_export *export, u32 *key, const struct rsmka_acl *acl);
+int rsmka_export_republish(struct rsmka_export *export, const struct rsmka_acl *acl);
+int rsmka_export_unpublish(struct rsmka_export *export);
 int rsmka_export_await(struct rsmka_export *export);
 void rsmka_export_withdraw(struct rsmka_export *export);
 void rsmka_export_from_adapter(struct rsmka_export *export);
@@ -366,7 +333,7 @@ void rsmka_export_free(struct rsmka_export *export);
 
 /* ---- ends that wait for peers (rsmka_end.c) ---- */
 
-/* How far a closing has come that the closing process waits for a short time. */
+/* How far a closing has come that a closing process waits for a short time. */
 #define RSMKA_END_RUNNING	0
 #define RSMKA_END_OVERDUE	1	/* nobody waits any more */
 #define RSMKA_END_FINISHED	2
@@ -374,7 +341,6 @@ void rsmka_export_free(struct rsmka_export *export);
 void rsmka_end_begin(struct rsmka_export *export);
 void rsmka_end_work(struct work_struct *work);
 void rsmka_end_report(struct rsmka_controller *controller);
-void rsmka_binding_free(struct rsmka_binding *binding);
 
 /* ---- published segments, as importers see them (rsmka_published.c) ---- */
 
@@ -395,16 +361,25 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
 void rsmka_published_announce(struct rsmka_export *export);
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
-u32 rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
+int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
-u32 rsmka_published_attach(struct rsmka_share *share);
+int rsmka_published_attach(struct rsmka_share *share);
 void rsmka_published_detach(struct rsmka_share *share);
-u32 rsmka_published_post(struct rsmka_export *export, u32 post_flags);
+int rsmka_published_post(struct rsmka_export *export, u32 post_flags);
 bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags);
 
 /* ---- shares (rsmka_share.c) ---- */
+
+/* The whole segment in the window of an adapter, which stays entered meanwhile. */
+struct rsmka_window {
+	void *handle;			/* of the adapter; NULL: not mapped */
+	struct rsmka_user *user;	/* charged for it */
+	phys_addr_t phys;
+	bool writes;
+	bool events;			/* the page after the last is that of the events */
+};
 
 enum rsmka_share_state {
 	RSMKA_CONNECTING,
@@ -426,7 +401,7 @@ struct rsmka_share {
 	/* Segments; read under either or RCU, written under both locks. */
 	struct list_head imports;
 	unsigned int nr_imports;	/* likewise */
-	u32 outcome;			/* why CONNECTING must end; rsmka_shares_lock */
+	int outcome;			/* why CONNECTING must end; rsmka_shares_lock */
 	struct completion settled;	/* CONNECTING is over */
 
 	u32 key;
@@ -459,12 +434,8 @@ struct rsmka_share {
 	struct rw_semaphore lock;	/* state, against faults; written under both locks */
 	enum rsmka_share_state state;
 
-	struct mutex map_mutex;		/* handle, handle_writes, phys, mappings */
-	void *handle;			/* of the adapter: the whole segment is mapped */
-	struct rsmka_user *mapper;	/* charged for the window while there is a handle */
-	bool handle_writes;
-	phys_addr_t phys;		/* changed under lock as well */
-	bool handle_events;		/* the page after the last is that of the events */
+	struct mutex map_mutex;		/* window, mappings */
+	struct rsmka_window window;	/* of all programs; changed under lock as well */
 	unsigned long mappings;		/* VMAs of the segment */
 	unsigned long event_mappings;	/* of its events */
 	struct work_struct reap;	/* after the end: takes it all from processes, unmaps it */
@@ -475,10 +446,10 @@ extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of a
 void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
 int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
-			struct rsmka_share **out);
+			const unsigned long *deadline, struct rsmka_share **out);
 bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
-void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome);
+void rsmka_share_end_locked(struct rsmka_share *share, int outcome);
 void rsmka_share_end(struct rsmka_share *share);
 void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
@@ -489,18 +460,24 @@ void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
 bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
 		       bool may_sleep, bool *heard);
 
-/* ---- imports (rsmka_import.c, rsmka_mapping.c) ---- */
+/* ---- imports (rsmka_import.c) ---- */
 
-int rsmka_import_connect(struct rsmka_segment *seg, struct rsm_ioc_connect *arg);
-int rsmka_import_check(struct rsmka_segment *seg);
-int rsmka_import_may_post(struct rsmka_share *share, bool *may);
-int rsmka_import_mmap(struct rsmka_segment *seg, struct vm_area_struct *vma);
+int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
+			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation);
+int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *window);
+int rsmka_share_post(struct rsmka_share *share, u32 post_flags);
+int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags);
 
-void rsmka_share_unmap_locked(struct rsmka_share *share);
+/* ---- where an importer reaches the memory (rsmka_window.c) ---- */
+
+int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
+		    unsigned long *mappings);
+void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings);
+void rsmka_share_unmap_all(struct rsmka_share *share);
 bool rsmka_share_is_connected(struct rsmka_share *share);
-bool rsmka_share_intact(struct rsmka_share *share);
-
-struct inode *rsmka_inode_new(void);
-void rsmka_inode_free(struct inode *inode);
+bool rsmka_share_intact(struct rsmka_share *share, const struct rsmka_window *window);
+int rsmka_share_window(struct rsmka_share *share, const struct rsmka_segment *seg,
+		       struct rsmka_window *window);
+void rsmka_window_close(struct rsmka_share *share, struct rsmka_window *window);
 
 #endif /* RSMKA_SEGMENT_H */

@@ -30,9 +30,7 @@ static void rsmka_share_reap(struct work_struct *work)
 	mutex_lock(&share->members);
 	rsmka_share_zap(share);
 	mutex_unlock(&share->members);
-	mutex_lock(&share->map_mutex);
-	rsmka_share_unmap_locked(share);
-	mutex_unlock(&share->map_mutex);
+	rsmka_share_unmap_all(share);
 }
 
 static void rsmka_share_free(struct rsmka_share *share)
@@ -121,15 +119,15 @@ static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_st
 }
 
 /*
- * Take the pages from all mappings of all imports; faults insert what is right
- * by then.  Under rsmka_shares_lock or share->members.
+ * Take the pages from all who have them mapped by the share's window.  Under rsmka_shares_lock or share->members.
  */
 void rsmka_share_zap(struct rsmka_share *share)
 {
 	struct rsmka_segment *seg;
 
 	list_for_each_entry(seg, &share->imports, sharers)
-		unmap_mapping_range(seg->inode->i_mapping, 0, 0, 1);
+		if (seg->ops->zap)
+			seg->ops->zap(seg);
 }
 
 /* What RSM_MMAP_STATUS shows after the end: a path that is down. */
@@ -147,7 +145,7 @@ static void rsmka_share_freeze_path_state(struct rsmka_share *share)
  * End a share, whoever wants it.  Importers keep their mappings, of nothing
  * now.  Nothing here waits for a peer or calls an adapter.
  */
-void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
+void rsmka_share_end_locked(struct rsmka_share *share, int outcome)
 {
 	struct rsmka_segment *seg;
 
@@ -172,8 +170,6 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 		rsmka_share_freeze_path_state(share);
 	/* A fault that began before has inserted its page when this returns. */
 	rsmka_share_set_state(share, RSMKA_ENDED);
-	list_for_each_entry(seg, &share->imports, sharers)
-		rsmka_events_hang_up(&seg->events);
 
 	if (share->path) {
 		/* The window stays until the work has taken it from all processes. */
@@ -184,13 +180,16 @@ void rsmka_share_end_locked(struct rsmka_share *share, u32 outcome)
 		rsmka_share_zap(share);
 		rsmka_published_detach(share);
 	}
+	list_for_each_entry(seg, &share->imports, sharers)
+		if (seg->ops->ended)
+			seg->ops->ended(seg);
 }
 
 /* On behalf of a user of the share, who then sees nothing of the exporter's any more. */
 void rsmka_share_end(struct rsmka_share *share)
 {
 	mutex_lock(&rsmka_shares_lock);
-	rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+	rsmka_share_end_locked(share, -ECONNABORTED);
 	mutex_unlock(&rsmka_shares_lock);
 	flush_work(&share->reap);
 }
@@ -216,7 +215,7 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 	}
 	last = --share->users == 0;
 	if (last)
-		rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+		rsmka_share_end_locked(share, -ECONNABORTED);
 	mutex_unlock(&rsmka_shares_lock);
 	if (seg)
 		mutex_unlock(&share->members);
@@ -229,47 +228,46 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 /* ---- connecting ---- */
 
 /* Sampled before the exporter is asked: what changes from then on is seen. */
-static u32 rsmka_share_sample_path(struct rsmka_share *share)
+static int rsmka_share_sample_path(struct rsmka_share *share)
 {
 	struct rsmka_controller *controller = share->controller;
 	const struct rsm_path_state *state;
 
 	share->session = rsmka_path_session(share->path);
 	if (!share->session)
-		return RSMERR_REMOTE_NODE_UNREACHABLE;
+		return -EHOSTUNREACH;
 	if (!rsmka_controller_enter(controller))
-		return RSMERR_CTLR_NOT_PRESENT;
+		return -ENODEV;
 	state = controller->ops->path_state(controller->adapter, share->node,
 					    &share->path_state_phys);
 	share->path_state = state;
 	share->path_changes = le32_to_cpu(READ_ONCE(state->changes));
 	rsmka_controller_exit(controller);
 	/* The path was active after the sample: it belongs to this connection. */
-	return rsmka_path_session(share->path) == share->session ? RSM_SUCCESS :
-								   RSMERR_CONN_ABORTED;
+	return rsmka_path_session(share->path) == share->session ? 0 : -ECONNABORTED;
 }
 
-static int rsmka_share_ask(struct rsmka_share *share)
+static int rsmka_share_ask(struct rsmka_share *share, const unsigned long *deadline)
 {
-	u32 status;
+	int ret;
 
 	if (!share->path)
 		return rsmka_published_attach(share);
-	status = rsmka_share_sample_path(share);
-	return status ? status : rsmka_ipc_connect(share);
+	ret = rsmka_share_sample_path(share);
+	return ret ? ret : rsmka_ipc_connect(share, deadline);
 }
 
 /* Connect a share that this thread has put into the table. */
-static int rsmka_share_establish(struct rsmka_share *share)
+static int rsmka_share_establish(struct rsmka_share *share, const unsigned long *deadline)
 {
-	int ret = rsmka_share_ask(share);
+	int ret = rsmka_share_ask(share, deadline);
 
 	mutex_lock(&rsmka_shares_lock);
 	if (!ret)
 		ret = share->outcome;
 	/* The loss of the path may have been dealt with before we were in the table. */
 	if (!ret && share->path && rsmka_path_session(share->path) != share->session)
-		ret = RSMERR_CONN_ABORTED;
+		ret = -ECONNABORTED;
 	/*
 	 * A REPUBLISH that overtook the reply is newer.  Also if it has failed
 	 * since it was granted: who waited must not take that for a refusal.
@@ -313,13 +311,23 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	return share;
 }
 
+static int rsmka_share_await(struct rsmka_share *share, const unsigned long *deadline)
+{
+	long left = wait_for_completion_interruptible_timeout(&share->settled,
+							      rsmka_patience(deadline));
+
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : -ETIMEDOUT;
+}
+
 /*
- * Find or make the share and wait until it is connected or has failed; the
- * caller is then a user of it.  Whoever waited for another thread learns from
- * rsmka_share_add() how that went.
+ * Find or make the share and wait until it is connected or has failed, not beyond
+ * the deadline if there is one; the caller is then a user of it.  Whoever waited for
+ * another thread learns from rsmka_share_add() how that went.
  */
 int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
-			struct rsmka_share **out)
+			const unsigned long *deadline, struct rsmka_share **out)
 {
 	struct rsmka_path *path = NULL;
 	struct rsmka_share *share, *fresh;
@@ -328,19 +336,19 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 	if (node != rsmka_local_node()) {
 		path = rsmka_path_find(controller, node);
 		if (!path)
-			return RSMERR_INTERNAL_ERROR;
+			return -ENETUNREACH;
 	}
 	fresh = rsmka_share_alloc(controller, path, node, key);
 	if (!fresh)
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	share = rsmka_share_enter(fresh);
 	if (share == fresh) {
-		ret = rsmka_share_establish(share);
+		ret = rsmka_share_establish(share, deadline);
 	} else {
 		rsmka_share_free(fresh);
 		if (!share)
-			return RSMERR_CTLR_NOT_PRESENT;
-		ret = wait_for_completion_interruptible(&share->settled) ? -EINTR : 0;
+			return -ENODEV;
+		ret = rsmka_share_await(share, deadline);
 	}
 	if (ret)
 		rsmka_share_leave(share, NULL);
@@ -380,7 +388,7 @@ void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
 	mutex_lock(&rsmka_shares_lock);
 	share = rsmka_share_find(path->controller, path->node, key);
 	if (share && share->path && share->cookie == cookie)
-		rsmka_share_end_locked(share, RSMERR_SEG_NOT_PUBLISHED);
+		rsmka_share_end_locked(share, -ENOENT);
 	mutex_unlock(&rsmka_shares_lock);
 }
 
@@ -394,7 +402,7 @@ void rsmka_shares_controller_gone(struct rsmka_controller *controller)
 	mutex_lock(&rsmka_shares_lock);
 	hash_for_each_safe(rsmka_shares, bucket, next, share, table)
 		if (share->controller == controller)
-			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+			rsmka_share_end_locked(share, -ECONNABORTED);
 	mutex_unlock(&rsmka_shares_lock);
 }
 
@@ -424,7 +432,7 @@ void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
 		mutex_lock(&rsmka_shares_lock);
 		share = rsmka_share_of_path(controller, node);
 		if (share)
-			rsmka_share_end_locked(share, RSMERR_CONN_ABORTED);
+			rsmka_share_end_locked(share, -ECONNABORTED);
 		mutex_unlock(&rsmka_shares_lock);
 		cond_resched();
 	} while (share);

@@ -14,7 +14,7 @@
 #include <linux/uaccess.h>
 #include <linux/uidgid.h>
 
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 static const u32 rsmka_stat_export_states[] = {
 	[RSMKA_BOUND] = RSM_EXPORT_STATE_BOUND,
@@ -22,11 +22,11 @@ static const u32 rsmka_stat_export_states[] = {
 	[RSMKA_ZOMBIE] = RSM_EXPORT_STATE_ZOMBIE,
 };
 
-static void rsmka_stat_owner(struct rsm_segment_row *row, struct pid *pid, kuid_t uid, kgid_t gid)
+static void rsmka_stat_owner(struct rsm_segment_row *row, const struct rsmka_owner *owner)
 {
-	row->pid = pid_vnr(pid);
-	row->uid = from_kuid_munged(current_user_ns(), uid);
-	row->gid = from_kgid_munged(current_user_ns(), gid);
+	row->pid = pid_vnr(owner->pid);
+	row->uid = from_kuid_munged(current_user_ns(), owner->uid);
+	row->gid = from_kgid_munged(current_user_ns(), owner->gid);
 }
 
 static void rsmka_stat_export(struct rsm_segment_row *row, struct rsmka_export *export)
@@ -41,7 +41,7 @@ static void rsmka_stat_export(struct rsm_segment_row *row, struct rsmka_export *
 	row->mode = export->mode;
 	row->node = rsmka_local_node();
 	strscpy(row->controller, export->controller->name, sizeof(row->controller));
-	rsmka_stat_owner(row, export->creator, export->uid, export->gid);
+	rsmka_stat_owner(row, &export->owner);
 	if (state != RSMKA_PUBLISHED)
 		return;
 
@@ -82,7 +82,7 @@ static void rsmka_stat_segment(struct rsm_segment_row *row, struct rsmka_segment
 
 	row->number = seg->number;
 	row->kind = RSM_ROW_NEW;
-	rsmka_stat_owner(row, seg->opener, seg->uid, seg->gid);
+	rsmka_stat_owner(row, &seg->owner);
 	if (export) {
 		rsmka_stat_export(row, export);
 	} else {
@@ -122,7 +122,7 @@ int rsmka_stat_segments(struct rsm_ioc_segments *arg)
 		cond_resched();
 	}
 	arg->count = count;
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* ---- controllers and paths ---- */
@@ -198,12 +198,12 @@ int rsmka_stat_counters(struct rsm_ioc_counters *arg)
 {
 	/* More than that many nodes on that many adapters is no machine. */
 	struct rsmka_stat_rows rows = { .capacity = min_t(u32, arg->capacity, 32 * RSMKA_NODES) };
-	int ret = RSM_SUCCESS;
+	int ret = 0;
 	u32 filled;
 
 	rows.row = kvcalloc(max_t(u32, rows.capacity, 1), sizeof(*rows.row), GFP_KERNEL_ACCOUNT);
 	if (!rows.row)
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	rsmka_stat_collect(&rows);
 	filled = min(rows.count, rows.capacity);
 	if (copy_to_user(u64_to_user_ptr(arg->rows), rows.row, filled * sizeof(*rows.row)))

@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 int rsmka_topology_info(struct rsm_ioc_info *arg)
 {
@@ -16,7 +16,7 @@ int rsmka_topology_info(struct rsm_ioc_info *arg)
 	arg->local_node = rsmka_local_node();
 	arg->max_segments = rsmka_max_segments;
 	arg->generation_bytes = rsmka_generation_bytes;
-	return RSM_SUCCESS;
+	return 0;
 }
 
 int rsmka_topology_controller(struct rsm_ioc_controller *arg)
@@ -25,7 +25,7 @@ int rsmka_topology_controller(struct rsm_ioc_controller *arg)
 	const struct rsmka_attr *attr;
 
 	if (!controller)
-		return RSMERR_CTLR_NOT_PRESENT;
+		return -ENODEV;
 	attr = &controller->attr;
 	arg->direct_access_sizes = attr->direct_access_sizes;
 	arg->atomic_sizes = attr->atomic_sizes;
@@ -38,7 +38,7 @@ int rsmka_topology_controller(struct rsm_ioc_controller *arg)
 	arg->max_import_segments = attr->max_import_segments;
 	arg->hwaddr = controller->hwaddr;
 	rsmka_controller_put(controller);
-	return RSM_SUCCESS;
+	return 0;
 }
 
 /* Rows collected so far; those beyond capacity are only counted. */
@@ -91,12 +91,12 @@ int rsmka_topology_rows(struct rsm_ioc_topology *arg)
 {
 	/* More than that many nodes on that many adapters is no machine. */
 	struct rsmka_rows rows = { .capacity = min_t(u32, arg->capacity, 32 * RSMKA_NODES) };
-	int ret = RSM_SUCCESS;
+	int ret = 0;
 	u32 filled;
 
 	rows.row = kvcalloc(max_t(u32, rows.capacity, 1), sizeof(*rows.row), GFP_KERNEL_ACCOUNT);
 	if (!rows.row)
-		return RSMERR_INSUFFICIENT_MEM;
+		return -ENOMEM;
 	rsmka_rows_collect(&rows);
 	filled = min(rows.count, rows.capacity);
 	if (copy_to_user(u64_to_user_ptr(arg->rows), rows.row, filled * sizeof(*rows.row)))

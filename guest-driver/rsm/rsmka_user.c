@@ -62,6 +62,8 @@ unsigned long rsmka_user_part(unsigned long total)
 	return max(mult_frac(total, rsmka_max_user_share, 100UL), 1UL);
 }
 
+/* The kernel's own segments have no user, NULL: nothing is charged then. */
+
 /* The user of the calling process; NULL if there is no memory. */
 struct rsmka_user *rsmka_user_get(void)
 {
@@ -90,6 +92,8 @@ unlock:
 
 void rsmka_user_put(struct rsmka_user *user)
 {
+	if (!user)
+		return;
 	mutex_lock(&rsmka_users_lock);
 	if (--user->refs)
 		user = NULL;
@@ -105,6 +109,8 @@ bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned
 {
 	unsigned long limit = rsmka_user_part(total);
 
+	if (!user)
+		return true;
 	/* Asked only if it matters: it leaves a trace in the audit log. */
 	return rsmka_charge(&user->used[kind], amount, limit) ||
 	       (capable(CAP_SYS_RESOURCE) && rsmka_charge(&user->used[kind], amount, LONG_MAX));
@@ -112,7 +118,8 @@ bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned
 
 void rsmka_user_uncharge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount)
 {
-	atomic_long_sub(amount, &user->used[kind]);
+	if (user)
+		atomic_long_sub(amount, &user->used[kind]);
 }
 
 /* ---- rows ---- */
@@ -141,11 +148,15 @@ struct rsmka_row *rsmka_row_get(struct rsmka_user *user, struct rsmka_controller
 				const struct rsmka_access *access)
 {
 	unsigned long total = controller->attr.max_access_lists ?: LONG_MAX / 100;
-	struct rsmka_row *row, *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	u32 hash = rsmka_row_hash(user, access);
+	struct rsmka_row *row, *fresh;
+	u32 hash;
 
+	if (!user)
+		return NULL;
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
+	hash = rsmka_row_hash(user, access);
 	mutex_lock(&rsmka_users_lock);
 	row = rsmka_row_find(user, controller, access, hash);
 	if (row) {

@@ -20,7 +20,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "rsmka_segment.h"
+#include "rsmka_file.h"
 
 #define RSMKA_WATCH_BATCH	64
 #define RSMKA_WATCH_DELAY_MAX	HZ
@@ -178,7 +178,7 @@ static int rsmka_watch_intact(const struct rsmka_pinned *pinned, unsigned long f
 			break;
 		}
 		ret = rsmka_watch_same(mm, pinned->start + (index << PAGE_SHIFT),
-				       pinned->pages + index, nr);
+				       pinned->memory.pages + index, nr);
 		mmap_read_unlock(mm);
 		cond_resched();
 	}
@@ -221,7 +221,7 @@ static int rsmka_watch_judge(struct rsmka_binding *binding, const struct rsmka_s
 	struct rsmka_export *export = binding->export;
 	int intact;
 
-	if (export->binding != binding) {
+	if (export->memory != &binding->pinned.memory) {
 		/* Not yet, see rsmka_watch_resume(), or no longer. */
 		rsmka_watch_put_back(&binding->watch, sight);
 		return 0;
@@ -232,8 +232,10 @@ static int rsmka_watch_judge(struct rsmka_binding *binding, const struct rsmka_s
 						      sight->last);
 	if (intact < 0)
 		return intact;
-	if (!intact)
+	if (!intact) {
 		rsmka_export_memory_lost(export);
+		rsmka_file_ended(export->segment);
+	}
 	return 0;
 }
 
@@ -302,11 +304,17 @@ void rsmka_watch_resume(struct rsmka_watch *watch)
 		rsmka_watch_queue(watch, 0);
 }
 
-/* Without export->lock, although the work only tries to take that. */
+/*
+ * Without export->lock, although the work only tries to take that.  Does nothing when
+ * repeated.
+ */
 void rsmka_watch_stop(struct rsmka_watch *watch)
 {
+	if (!watch->mm)
+		return;
 	mmu_interval_notifier_remove(&watch->notifier);
 	if (cancel_delayed_work_sync(&watch->work))
 		rsmka_look_over(watch->looks);
 	mmdrop(watch->mm);
+	watch->mm = NULL;
 }

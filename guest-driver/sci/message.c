@@ -361,7 +361,7 @@ static bool sci_message_try(struct sci_peer *peer, const struct sci_message *mes
 }
 
 int sci_message_send(void *adapter, u32 node, u32 session, const void *data, size_t length,
-		     enum rsmka_patience patience)
+		     long patience)
 {
 	struct sci_message message = {
 		.session = session,
@@ -369,6 +369,7 @@ int sci_message_send(void *adapter, u32 node, u32 session, const void *data, siz
 		.length = length,
 	};
 	struct sci_peer *peer;
+	long left;
 	int ret;
 
 	if (length > RSMKA_MESSAGE_MAX)
@@ -377,11 +378,18 @@ int sci_message_send(void *adapter, u32 node, u32 session, const void *data, siz
 	if (!peer)
 		return -EHOSTUNREACH;
 
-	if (patience == RSMKA_NO_WAIT)
+	if (patience == RSMKA_NO_WAIT) {
 		sci_message_try(peer, &message, &ret);
-	else if (patience == RSMKA_WAIT_IDLE)
+	} else if (patience == RSMKA_WAIT_IDLE) {
 		wait_event_idle(peer->tx.wait, sci_message_try(peer, &message, &ret));
-	else if (wait_event_interruptible(peer->tx.wait, sci_message_try(peer, &message, &ret)))
-		ret = -EINTR;
+	} else {
+		left = wait_event_interruptible_timeout(peer->tx.wait,
+							sci_message_try(peer, &message, &ret),
+							patience);
+		if (left < 0)
+			ret = -EINTR;
+		else if (!left)
+			ret = -ETIMEDOUT;
+	}
 	return ret;
 }

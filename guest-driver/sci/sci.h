@@ -311,7 +311,7 @@ bool sci_message_look(void *adapter, u32 node);
 void sci_message_look_begin(void *adapter, u32 node);
 void sci_message_look_end(void *adapter, u32 node);
 int sci_message_send(void *adapter, u32 node, u32 session, const void *data, size_t length,
-		     enum rsmka_patience patience);
+		     long patience);
 
 /* peer.c */
 int sci_peer_init(struct sci_device *sd);

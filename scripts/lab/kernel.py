@@ -143,6 +143,11 @@ def modules(kernel):
     return [base / "rsm" / "rsm.ko", base / "sci" / "sci.ko"]
 
 
+def client_modules(kernel):
+    """The test client of the kernel agent: loaded by hand, after the others."""
+    return [modules_dir(kernel) / "guest-driver" / "client" / "rsm_client_test.ko"]
+
+
 def test_modules(kernel):
     """The modules of KUnit tests, where the kernel has it: loaded by hand, after the others."""
     return [module.with_name(f"{module.stem}_kunit.ko") for module in modules(kernel)] \
@@ -166,7 +171,7 @@ def _own_tools(kernel):
 
 
 def build(kernel):
-    """Build rsm.ko and sci.ko against KERNEL; warnings in our code are errors."""
+    """Build the modules against KERNEL; warnings in our code are errors."""
     fetch(kernel)
     with steps.locked(paths.flavoured(f"modules-{kernel}")):
         out = modules_dir(kernel)

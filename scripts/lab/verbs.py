@@ -164,7 +164,7 @@ def _replace_modules(node, kern):
     tray = node.share / "modules"
     shutil.rmtree(tray, ignore_errors=True)
     tray.mkdir()
-    for module in kernel.modules(kern):
+    for module in kernel.modules(kern) + kernel.client_modules(kern):
         if module.exists():
             shutil.copy(module, tray)
     state, _, err = job.run(node, [node_module.DRIVERS, "replace", "/host/modules"])
