@@ -28,7 +28,7 @@
  * same for programs of 32 and of 64 bits.
  *
  * Byte order: all words of ioctls and of the generation area are in that of the
- * machine.  The path state is memory of the adapter, so its words, of types
+ * machine.  The path state is written by the adapter, so its words, of types
  * __le32, are little-endian on every machine; the events of an export are memory
  * of its node, so their words are in the byte order of that one.
  */
@@ -210,9 +210,13 @@ struct rsm_ioc_connect {
 #define RSM_CONNECT_BIG_ENDIAN	0x2	/* byte order of the exporter */
 
 /*
- * The path to the exporter as its adapter sees it, live.  A span of accesses
- * was good if, after a full fence, `changes`, `errors` and `revokes` are what
- * they were before it.  If not, CHECK tells what happened to this import.
+ * The path to the exporter, live.  A span of accesses was good if, after a full
+ * fence, `changes`, `errors` and `revokes` are what they were before it.  If not,
+ * CHECK tells what happened to this import.
+ *
+ * The layout is the agent's, whatever the adapter is.  The words are written by the adapter
+ * itself, for a barrier must see an error that happened before it, and whatever heard of the
+ * error by an interrupt would write too late.  The rest of the mapped page has no meaning.
  */
 struct rsm_path_state {
 	__le32 link;		/* RSM_LINK_UP, or anything else */
