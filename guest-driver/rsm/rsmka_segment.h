@@ -76,7 +76,7 @@ int rsmka_error(u32 status);
 
 /* What all users share, and what each one's use of it is counted in. */
 enum rsmka_shared {
-	RSMKA_SHARED_SEGMENTS,		/* descriptors */
+	RSMKA_SHARED_SEGMENTS,
 	RSMKA_SHARED_PAGES,		/* exported, as for max_exported_memory */
 	RSMKA_SHARED_WINDOW,		/* bytes of adapters' windows */
 	RSMKA_SHARED_ROWS,		/* access rights that differ, in adapters */

@@ -224,9 +224,10 @@ u64 rsm_client_import_length(const struct rsm_client_import *import);
  * @import: an import that is not mapped
  *
  * The address is ordinary memory, that of the exporter.  It stays valid until
- * rsm_client_unmap().  When the connection has ended nothing that is written arrives at
- * another node, and what is read is nothing; the window and the adapter wait for the client,
- * which unmaps soon.  A segment of this node goes on being the exporter's memory until then.
+ * rsm_client_unmap(), also when the connection has ended: from when the exporter has its
+ * memory back on, or its node is lost, nothing that is written arrives, and what is read is
+ * nothing.  Pages of a kernel on this node are kept instead.  The window and the adapter wait
+ * for the client, so it unmaps soon.
  *
  * Return: an ERR_PTR: -ECONNABORTED it has ended, -EACCES, -ENOSPC no room in the window, -ENOMEM,
  * -EBUSY it is mapped, -EOPNOTSUPP a program of this node exports it.

@@ -301,7 +301,7 @@ struct rsm_segment_row {
 	__u32 state;		/* RSM_EXPORT_STATE_* or RSM_IMPORT_STATE_* */
 	__u32 key;		/* segment id; 0: not published, not connected */
 	__u32 node;		/* that exports it; 0: none */
-	__u32 pid;		/* that created the export, or opened the descriptor */
+	__u32 pid;		/* that created the export, or opened the descriptor; 0: the kernel */
 	__u32 uid;		/* likewise; of an import: of the importing process */
 	__u32 gid;
 	__u32 mode;		/* export: of its creation; import: what may be mapped */
@@ -325,7 +325,8 @@ struct rsm_segment_row {
 #define RSM_IMPORT_STATE_ENDED		1	/* by the exporter or the loss of the path */
 
 /*
- * SEGMENTS: one row per descriptor that is open for writing.  Writes as many
+ * SEGMENTS: one row per descriptor that is open for writing, and per segment of
+ * the kernel's own.  Writes as many
  * rows as fit and reports how many there are, like TOPOLOGY.
  */
 struct rsm_ioc_segments {
@@ -388,7 +389,7 @@ struct rsm_ioc_counters {
 	__u32 count;		/* out: rows that exist */
 	__aligned_u64 pinned_bytes;	/* out: by exports */
 	__aligned_u64 max_pinned_bytes;	/* out: they may pin in all */
-	__u32 segments;		/* out: descriptors open for writing */
+	__u32 segments;		/* out: as SEGMENTS counts them */
 	__u32 max_segments;	/* out */
 	__u32 ids;		/* out: segment ids that are not free */
 	__u32 generated_ids;	/* out: of them, chosen by the agent */
