@@ -161,8 +161,8 @@ int rsm_client_export_unpublish(struct rsm_client_export *export);
  * rsm_client_export_post - one event to every import of the segment
  * @export: an export
  *
- * Waits for room in the queues of nodes, until a signal comes.  Nodes that cannot be reached
- * do not get it.
+ * Waits for no peer: it is sent when there is room in the queue of the node.  Nodes that
+ * cannot be reached do not get it.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -254,9 +254,10 @@ int rsm_client_check(struct rsm_client_import *import);
  * rsm_client_post - one event to the exporter
  * @import: an import
  *
- * Waits for room in the queue of the node, until a signal comes.
+ * Waits for no peer: it is sent when there is room in the queue of the node.
  *
- * Return: 0; -ECONNABORTED it has ended, -EHOSTUNREACH, -EINTR.
+ * Return: 0; -ECONNABORTED it has ended, -EHOSTUNREACH, -ENOBUFS thousands of messages to the node
+ * have not been sent yet.
  */
 int rsm_client_post(struct rsm_client_import *import);
 
