@@ -237,7 +237,7 @@ EXPORT_SYMBOL_GPL(rsm_client_export_unpublish);
 
 int rsm_client_export_post(struct rsm_client_export *export)
 {
-	return rsmka_segment_post(&export->client.segment, 0);
+	return rsmka_published_post(export->client.segment.export, 0, RSMKA_NO_WAIT);
 }
 EXPORT_SYMBOL_GPL(rsm_client_export_post);
 
@@ -409,7 +409,9 @@ int rsm_client_post(struct rsm_client_import *import)
 {
 	struct rsmka_share *share = import->client.segment.share;
 
-	return rsmka_share_is_connected(share) ? rsmka_share_post(share, 0) : -ECONNABORTED;
+	if (!rsmka_share_is_connected(share))
+		return -ECONNABORTED;
+	return rsmka_share_post(share, 0, RSMKA_NO_WAIT);
 }
 EXPORT_SYMBOL_GPL(rsm_client_post);
 

@@ -105,13 +105,13 @@ static int rsmka_import_may_post(struct rsmka_segment *seg, bool *may)
 }
 
 /* Whoever publishes the id now hears it, on this node or another. */
-int rsmka_share_post(struct rsmka_share *share, u32 post_flags)
+int rsmka_share_post(struct rsmka_share *share, u32 post_flags, long patience)
 {
 	struct rsmka_counters *counters = rsmka_share_counters(share);
 	bool heard;
 
 	if (share->path)
-		return rsmka_ipc_bell(share->path, share->key, 0, post_flags);
+		return rsmka_ipc_bell(share->path, share->key, 0, post_flags, patience);
 	heard = rsmka_published_bell(NULL, share->key, post_flags);
 	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
 	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
@@ -136,16 +136,16 @@ static int rsmka_import_post(struct rsmka_segment *seg, u32 post_flags)
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_POSTS_DROPPED);
 		return 0;
 	}
-	return rsmka_share_post(share, post_flags);
+	return rsmka_share_post(share, post_flags, RSMKA_WAIT);
 }
 
-/* One event to the exporter or to all importers; -EBADFD if it is neither. */
+/* One event of a program to the exporter or to all importers; -EBADFD if it is neither. */
 int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags)
 {
 	struct rsmka_export *export = rsmka_segment_export(seg);
 
 	if (export)
-		return rsmka_published_post(export, post_flags);
+		return rsmka_published_post(export, post_flags, RSMKA_WAIT);
 	return rsmka_segment_share(seg) ? rsmka_import_post(seg, post_flags) : -EBADFD;
 }
 

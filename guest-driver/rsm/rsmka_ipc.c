@@ -39,31 +39,6 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, siz
 	return ret;
 }
 
-/* ---- events ---- */
-
-/* One event, to an importing node's share (@cookie) or to the exporter (0). */
-int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
-{
-	struct rsmka_msg_segment msg = {
-		.header.key = cpu_to_le32(key),
-		.flags = cpu_to_le32(post_flags),
-		.cookie = cpu_to_le64(cookie),
-	};
-	u32 session = rsmka_path_session(path);
-	int ret = -EHOSTUNREACH;
-
-	if (session)
-		ret = rsmka_ipc_send(path, session, &msg, RSMKA_MSG_BELL, sizeof(msg),
-				     RSMKA_WAIT);
-	rsmka_count(&path->counters, ret ? RSM_COUNT_POSTS_FAILED : RSM_COUNT_POSTS_SENT);
-	if (ret == 0 || ret == -EINTR)
-		return ret;
-	/* The adapter may know of the loss before the path does. */
-	if (ret == -EHOSTUNREACH || !rsmka_path_session(path))
-		return -EHOSTUNREACH;
-	return -ECONNABORTED;
-}
-
 /* ---- outbox ---- */
 
 static size_t rsmka_outgoing_size(const struct rsmka_outgoing *out)
@@ -123,15 +98,16 @@ static void rsmka_outbox_put_locked(struct rsmka_path *path, struct rsmka_outgoi
  * peer.  If there is no room, the peer gets by without: importers ask their
  * adapter whether pages were taken back, exporters clean up when they
  * unpublish, and a list that an importing node has not heard of holds as soon
- * as none of its imports is older.
+ * as none of its imports is older.  True: it is sent, unless the session ends before.
  */
-void rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie)
+bool rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie)
 {
 	struct rsmka_outgoing *out = kzalloc(sizeof(*out), GFP_KERNEL);
+	bool queued;
 
 	if (!out) {
 		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
-		return;
+		return false;
 	}
 	out->msg.header.type = type;
 	out->msg.header.key = cpu_to_le32(key);
@@ -139,14 +115,15 @@ void rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 c
 	out->msg.segment.cookie = cpu_to_le64(cookie);
 
 	spin_lock_irq(&path->lock);
-	if (path->session && path->outbox_count < RSMKA_OUTBOX_MAX) {
+	queued = path->session && path->outbox_count < RSMKA_OUTBOX_MAX;
+	if (queued)
 		rsmka_outbox_put_locked(path, out, path->session);
-		out = NULL;
-	}
 	spin_unlock_irq(&path->lock);
-	if (out)
-		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
+	if (queued)
+		return true;
+	rsmka_count(&path->counters, RSM_COUNT_MESSAGES_FAILED);
 	kfree(out);
+	return false;
 }
 
 /*
@@ -172,6 +149,36 @@ void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_rep
 		rsmka_count(&path->counters, RSM_COUNT_MESSAGES_DROPPED);
 	}
 	spin_unlock_irq(&path->lock);
+}
+
+/* ---- events ---- */
+
+/*
+ * One event, to an importing node's share (@cookie) or to the exporter (0).  Who waits for
+ * nothing leaves what there is no room for in the outbox; -ENOBUFS: not there either.
+ */
+int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags, long patience)
+{
+	struct rsmka_msg_segment msg = {
+		.header.key = cpu_to_le32(key),
+		.flags = cpu_to_le32(post_flags),
+		.cookie = cpu_to_le64(cookie),
+	};
+	u32 session = rsmka_path_session(path);
+	int ret = -EHOSTUNREACH;
+
+	if (session)
+		ret = rsmka_ipc_send(path, session, &msg, RSMKA_MSG_BELL, sizeof(msg), patience);
+	if (ret == -EAGAIN)
+		ret = rsmka_ipc_queue(path, RSMKA_MSG_BELL, key, post_flags, cookie) ? 0 :
+										      -ENOBUFS;
+	rsmka_count(&path->counters, ret ? RSM_COUNT_POSTS_FAILED : RSM_COUNT_POSTS_SENT);
+	if (ret == 0 || ret == -EINTR || ret == -ENOBUFS)
+		return ret;
+	/* The adapter may know of the loss before the path does. */
+	if (ret == -EHOSTUNREACH || !rsmka_path_session(path))
+		return -EHOSTUNREACH;
+	return -ECONNABORTED;
 }
 
 /* ---- requests ---- */

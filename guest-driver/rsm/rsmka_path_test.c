@@ -169,10 +169,10 @@ static void a_session_is_what_the_adapter_says(struct kunit *test)
 	rsmka_peer_down(fake->controller, PEER);
 	KUNIT_EXPECT_EQ(test, rsmka_path_session(fake->path), 0);
 	KUNIT_EXPECT_EQ(test, rsmka_path_state(fake->path), RSM_PATH_DOWN);
-	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0),
+	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0, RSMKA_WAIT),
 			-EHOSTUNREACH);
 	KUNIT_EXPECT_EQ(test, fake_up(fake, SESSION + 1), 0);
-	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0, RSMKA_WAIT), 0);
 }
 
 static void messages_wait_for_a_thread_if_they_must(struct kunit *test)
@@ -285,6 +285,17 @@ static void a_session_that_ends_forgets_what_was_queued(struct kunit *test)
 	KUNIT_EXPECT_GE(test, fake_count(fake, RSMKA_MSG_NOTIMPORTING, NULL), 1);
 }
 
+static void who_waits_for_nothing_posts_by_the_outbox(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	fake_set_full(fake, true);
+	KUNIT_EXPECT_EQ(test, rsmka_ipc_bell(fake->path, 1, 0, 0, RSMKA_NO_WAIT), 0);
+	KUNIT_EXPECT_EQ(test, fake_count(fake, RSMKA_MSG_BELL, NULL), 0);
+	fake_set_full(fake, false);
+	KUNIT_EXPECT_TRUE(test, fake_await(fake, RSMKA_MSG_BELL, 1, NULL));
+}
+
 static bool fake_has_come(const void *data)
 {
 	const struct fake *fake = data;
@@ -336,6 +347,7 @@ static struct kunit_case rsmka_path_cases[] = {
 	KUNIT_CASE(unknown_segments_are_refused),
 	KUNIT_CASE(answers_wait_for_room_without_anybody),
 	KUNIT_CASE(a_session_that_ends_forgets_what_was_queued),
+	KUNIT_CASE(who_waits_for_nothing_posts_by_the_outbox),
 	KUNIT_CASE(looking_in_vain_becomes_shorter),
 	{}
 };

@@ -524,7 +524,7 @@ static unsigned int rsmka_published_bells(struct rsmka_export *export, struct rs
 }
 
 /* One event to every import.  Nodes that cannot be reached do not get it. */
-int rsmka_published_post(struct rsmka_export *export, u32 post_flags)
+int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patience)
 {
 	struct rsmka_bell few[RSMKA_BELLS_FEW], *bells = few, *many = NULL;
 	unsigned int i, count;
@@ -543,7 +543,7 @@ int rsmka_published_post(struct rsmka_export *export, u32 post_flags)
 		rsmka_published_post_local(export, post_flags);
 	for (i = 0; i < count; i++)
 		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), key,
-			       bells[i].cookie, post_flags);
+			       bells[i].cookie, post_flags, patience);
 	kfree(many);
 	return 0;
 }

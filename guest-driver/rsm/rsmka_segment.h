@@ -76,7 +76,7 @@ int rsmka_error(u32 status);
 
 /* What all users share, and what each one's use of it is counted in. */
 enum rsmka_shared {
-	RSMKA_SHARED_SEGMENTS,		/* descriptors */
+	RSMKA_SHARED_SEGMENTS,
 	RSMKA_SHARED_PAGES,		/* exported, as for max_exported_memory */
 	RSMKA_SHARED_WINDOW,		/* bytes of adapters' windows */
 	RSMKA_SHARED_ROWS,		/* access rights that differ, in adapters */
@@ -367,7 +367,7 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
 int rsmka_published_attach(struct rsmka_share *share);
 void rsmka_published_detach(struct rsmka_share *share);
-int rsmka_published_post(struct rsmka_export *export, u32 post_flags);
+int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patience);
 bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags);
 
 /* ---- shares (rsmka_share.c) ---- */
@@ -465,7 +465,7 @@ bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_fl
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
 			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation);
 int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *window);
-int rsmka_share_post(struct rsmka_share *share, u32 post_flags);
+int rsmka_share_post(struct rsmka_share *share, u32 post_flags, long patience);
 int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags);
 
 /* ---- where an importer reaches the memory (rsmka_window.c) ---- */

@@ -6,7 +6,10 @@
  */
 #include "sci.h"
 
-/* A program reads the slot of the status page through this structure. */
+/*
+ * The agent's contract with programs, struct rsm_path_state: the adapter keeps it, in the
+ * slot of each node, so that a program reads it there.
+ */
 #define SCI_SAME_PLACE(member) \
 	static_assert(offsetof(struct sci_peer_slot, member) == \
 		      offsetof(struct rsm_path_state, member))
@@ -17,6 +20,9 @@ SCI_SAME_PLACE(errors);
 SCI_SAME_PLACE(last_error);
 SCI_SAME_PLACE(lines);
 SCI_SAME_PLACE(revokes);
+static_assert(RSM_LINK_UP == SCI_LINK_UP);
+static_assert(sizeof(struct rsm_path_state) <= SCI_SLOT_SIZE);
+static_assert(PAGE_SIZE % SCI_SLOT_SIZE == 0);	/* none goes beyond its page */
 
 static const struct rsm_path_state *sci_agent_path_state(void *adapter, u32 node,
 							 phys_addr_t *phys)

@@ -161,8 +161,8 @@ int rsm_client_export_unpublish(struct rsm_client_export *export);
  * rsm_client_export_post - one event to every import of the segment
  * @export: an export
  *
- * Waits for room in the queues of nodes, until a signal comes.  Nodes that cannot be reached
- * do not get it.
+ * Waits for no peer: it is sent when there is room in the queue of the node.  Nodes that
+ * cannot be reached do not get it.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -224,9 +224,10 @@ u64 rsm_client_import_length(const struct rsm_client_import *import);
  * @import: an import that is not mapped
  *
  * The address is ordinary memory, that of the exporter.  It stays valid until
- * rsm_client_unmap().  When the connection has ended nothing that is written arrives at
- * another node, and what is read is nothing; the window and the adapter wait for the client,
- * which unmaps soon.  A segment of this node goes on being the exporter's memory until then.
+ * rsm_client_unmap(), also when the connection has ended: from when the exporter has its
+ * memory back on, or its node is lost, nothing that is written arrives, and what is read is
+ * nothing.  Pages of a kernel on this node are kept instead.  The window and the adapter wait
+ * for the client, so it unmaps soon.
  *
  * Return: an ERR_PTR: -ECONNABORTED it has ended, -EACCES, -ENOSPC no room in the window, -ENOMEM,
  * -EBUSY it is mapped, -EOPNOTSUPP a program of this node exports it.
@@ -253,9 +254,10 @@ int rsm_client_check(struct rsm_client_import *import);
  * rsm_client_post - one event to the exporter
  * @import: an import
  *
- * Waits for room in the queue of the node, until a signal comes.
+ * Waits for no peer: it is sent when there is room in the queue of the node.
  *
- * Return: 0; -ECONNABORTED it has ended, -EHOSTUNREACH, -EINTR.
+ * Return: 0; -ECONNABORTED it has ended, -EHOSTUNREACH, -ENOBUFS thousands of messages to the node
+ * have not been sent yet.
  */
 int rsm_client_post(struct rsm_client_import *import);
 

@@ -9,8 +9,7 @@
  * there is something to take, or room to put, and only if the other waits for that.
  * Neither believes the other: positions and lengths are bounded, and messages are copied.
  *
- * One thread at a time puts, one takes.  They are threads of the kernel, as those that run
- * work items: a signal could keep them from posting the event that the other waits for.
+ * One thread at a time puts, one takes.  Neither waits for the other end.
  */
 #ifndef RSM_CLIENT_QUEUE_H
 #define RSM_CLIENT_QUEUE_H

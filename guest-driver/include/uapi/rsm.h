@@ -28,7 +28,7 @@
  * same for programs of 32 and of 64 bits.
  *
  * Byte order: all words of ioctls and of the generation area are in that of the
- * machine.  The path state is memory of the adapter, so its words, of types
+ * machine.  The path state is written by the adapter, so its words, of types
  * __le32, are little-endian on every machine; the events of an export are memory
  * of its node, so their words are in the byte order of that one.
  */
@@ -210,9 +210,13 @@ struct rsm_ioc_connect {
 #define RSM_CONNECT_BIG_ENDIAN	0x2	/* byte order of the exporter */
 
 /*
- * The path to the exporter as its adapter sees it, live.  A span of accesses
- * was good if, after a full fence, `changes`, `errors` and `revokes` are what
- * they were before it.  If not, CHECK tells what happened to this import.
+ * The path to the exporter, live.  A span of accesses was good if, after a full
+ * fence, `changes`, `errors` and `revokes` are what they were before it.  If not,
+ * CHECK tells what happened to this import.
+ *
+ * The layout is the agent's, whatever the adapter is.  The words are written by the adapter
+ * itself, for a barrier must see an error that happened before it, and whatever heard of the
+ * error by an interrupt would write too late.  The rest of the mapped page has no meaning.
  */
 struct rsm_path_state {
 	__le32 link;		/* RSM_LINK_UP, or anything else */
@@ -297,7 +301,7 @@ struct rsm_segment_row {
 	__u32 state;		/* RSM_EXPORT_STATE_* or RSM_IMPORT_STATE_* */
 	__u32 key;		/* segment id; 0: not published, not connected */
 	__u32 node;		/* that exports it; 0: none */
-	__u32 pid;		/* that created the export, or opened the descriptor */
+	__u32 pid;		/* that created the export, or opened the descriptor; 0: the kernel */
 	__u32 uid;		/* likewise; of an import: of the importing process */
 	__u32 gid;
 	__u32 mode;		/* export: of its creation; import: what may be mapped */
@@ -321,7 +325,8 @@ struct rsm_segment_row {
 #define RSM_IMPORT_STATE_ENDED		1	/* by the exporter or the loss of the path */
 
 /*
- * SEGMENTS: one row per descriptor that is open for writing.  Writes as many
+ * SEGMENTS: one row per descriptor that is open for writing, and per segment of
+ * the kernel's own.  Writes as many
  * rows as fit and reports how many there are, like TOPOLOGY.
  */
 struct rsm_ioc_segments {
@@ -384,7 +389,7 @@ struct rsm_ioc_counters {
 	__u32 count;		/* out: rows that exist */
 	__aligned_u64 pinned_bytes;	/* out: by exports */
 	__aligned_u64 max_pinned_bytes;	/* out: they may pin in all */
-	__u32 segments;		/* out: descriptors open for writing */
+	__u32 segments;		/* out: as SEGMENTS counts them */
 	__u32 max_segments;	/* out */
 	__u32 ids;		/* out: segment ids that are not free */
 	__u32 generated_ids;	/* out: of them, chosen by the agent */
