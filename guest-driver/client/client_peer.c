@@ -211,7 +211,8 @@ static bool client_send(struct client_peer *peer)
 			return false;
 		peer->sent++;
 		peer->sent_bytes += length;
-		atomic64_dec(&peer->left);
+		/* It may have been set to 0 meanwhile. */
+		atomic64_dec_if_positive(&peer->left);
 	}
 	return atomic64_read(&peer->left) > 0;
 }

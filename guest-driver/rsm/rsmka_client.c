@@ -5,7 +5,6 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/io.h>
 #include <linux/mm.h>

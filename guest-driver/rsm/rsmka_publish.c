@@ -5,7 +5,6 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "rsmka_path.h"

@@ -119,7 +119,8 @@ static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_st
 }
 
 /*
- * Take the pages from all who have them mapped by the share's window.  Under rsmka_shares_lock or share->members.
+ * Take the pages from all who have them mapped by the share's window.  Under
+ * rsmka_shares_lock or share->members.
  */
 void rsmka_share_zap(struct rsmka_share *share)
 {
