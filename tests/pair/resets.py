@@ -38,11 +38,11 @@ def under_storm(lab):
     with Shell(exporter) as e, contextlib.ExitStack() as storms:
         e.publish(0, "400600", SIZE)
         for node in importers:
-            storms.enter_context(storm(node, exporter, "400600", SIZE, MARKER, 10 * SECONDS))
+            storms.enter_context(storm(node, exporter, "400600", SIZE, MARKER + node.number,
+                                       10 * SECONDS))
         # Each of them has stored to the last page of the segment.
-        for _ in importers:
-            e.ok(f"await 0 {SIZE - 8} {MARKER} 20000")
-            e.ok(f"set 0 {SIZE - 8} 0")
+        for node in importers:
+            e.ok(f"await 0 {SIZE - 8} {MARKER + node.number} 20000")
         yield
 
 
