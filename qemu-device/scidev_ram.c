@@ -63,16 +63,18 @@ static const char *scidev_ram_fault(MemoryRegion *mr, const char **remedy)
         return "has huge pages, which cannot be mapped singly";
     }
     seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0) {
+    if (seals >= 0 && (seals & wanted) == wanted) {
+        return NULL;
+    }
+    /* One in a tmpfs says that it has seals, as a memfd with seal=off does. */
+    if (seals < 0 || object_dynamic_cast(memory_region_owner(mr),
+                                         "memory-backend-file")) {
         *remedy = "Use memory-backend-memfd.";
         return "is a file, which can be cut short while others have it mapped";
     }
-    if ((seals & wanted) != wanted) {
-        *remedy = "Leave out 'seal=off'.";
-        return "is not sealed, so that it can be cut short while others have "
-               "it mapped";
-    }
-    return NULL;
+    *remedy = "Leave out 'seal=off'.";
+    return "is not sealed, so that it can be cut short while others have "
+           "it mapped";
 }
 
 /* A flag of the place where it is, not of the backend's memory. */

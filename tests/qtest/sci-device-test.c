@@ -109,6 +109,9 @@ static void ram_that_peers_cannot_use_is_refused_by_name(void)
 		  "-machine memory-backend=soft", "(memory backend 'soft') is not sealed" },
 		{ "-object memory-backend-file,id=file,size=64M,share=on,mem-path=%s/ram "
 		  "-machine memory-backend=file", "(memory backend 'file') is a file" },
+		{ "-object memory-backend-file,id=shm,size=64M,share=on,"
+		  "mem-path=/dev/shm,discard-data=on "
+		  "-machine memory-backend=shm", "(memory backend 'shm') is a file" },
 		{ "", "(memory backend 'pc.ram') is not shared" },
 	};
 	g_autofree char *properties = g_strdup_printf("fabric=%s,node-id=1", sci_fabric());
