@@ -43,7 +43,7 @@ struct rsmka_access {
 
 /* What the exporter's agent tells the importer's: where the pages are in the fabric. */
 struct rsmka_address {
-	u64 offset;	/* fabric address within the node, page aligned */
+	u64 offset;	/* fabric address within the node, a multiple of 4 KiB */
 	u32 key;	/* never used twice by one incarnation of a node */
 };
 

@@ -107,7 +107,9 @@ static int rsmka_file_export_claimed(struct rsmka_file *file, const struct rsm_i
 		return ret;
 	}
 	rsmka_export_bind(export, &binding->pinned.memory);
+	/* While nobody can replace it. */
 	rsmka_watch_resume(&binding->watch);
+	rsmka_export_show(export);
 	return 0;
 }
 
@@ -160,12 +162,13 @@ static int rsmka_file_rebind_to(struct rsmka_file *file, struct rsmka_export *ex
 	ret = rsmka_file_enter(file, export);
 	if (!ret) {
 		ret = rsmka_file_rebind_check(export, fresh->pinned.start, &same);
-		if (!ret && !same)
+		if (!ret && !same) {
 			rsmka_export_rebind_locked(export, &fresh->pinned.memory, &unneeded);
+			/* Who gets the lock next may replace it. */
+			rsmka_watch_resume(&fresh->watch);
+		}
 		rsmka_unhold(&export->lock);
 	}
-	if (unneeded != &fresh->pinned.memory)
-		rsmka_watch_resume(&fresh->watch);
 	if (unneeded)
 		unneeded->ops->free(unneeded);
 	return ret ? ret : rsmka_export_await(export);

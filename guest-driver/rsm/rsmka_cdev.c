@@ -228,6 +228,7 @@ static __poll_t rsmka_poll(struct file *filp, struct poll_table_struct *wait)
 	struct rsmka_file *file = filp->private_data;
 	struct rsmka_segment *seg;
 	__poll_t events;
+	bool over;
 
 	if (!file)
 		return 0;
@@ -236,8 +237,11 @@ static __poll_t rsmka_poll(struct file *filp, struct poll_table_struct *wait)
 	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
 		rsmka_look_for_event(seg);
 	poll_wait(filp, &seg->events.wait, wait);
+	/* First: an event that came before the end is seen with it. */
+	over = rsmka_segment_over(seg);
+	smp_rmb();
 	events = rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
-	return rsmka_segment_over(seg) ? events | EPOLLHUP : events;
+	return over ? events | EPOLLHUP : events;
 }
 
 static int rsmka_mmap(struct file *filp, struct vm_area_struct *vma)

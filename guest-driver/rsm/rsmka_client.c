@@ -152,6 +152,7 @@ static int rsmka_client_export_init(struct rsm_client_export *export,
 		return -ENOMEM;
 	}
 	rsmka_export_bind(object, &export->memory);
+	rsmka_export_show(object);
 	/* From now on it is told of events. */
 	rsmka_events_take_all(&seg->events);
 	return 0;

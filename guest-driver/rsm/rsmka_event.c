@@ -29,6 +29,20 @@ void rsmka_events_share(struct rsmka_events *events, struct rsm_event_words *wor
 }
 
 /*
+ * The words that were shared go.  Who posts under RCU finds its own, which nobody reads
+ * any more: all that is done to words is done under the lock, but for readers that have a
+ * reference to the segment.
+ */
+void rsmka_events_unshare(struct rsmka_events *events)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&events->wait.lock, flags);
+	events->words = &events->own;
+	spin_unlock_irqrestore(&events->wait.lock, flags);
+}
+
+/*
  * One more, unless it is to be dropped where one is pending.  Others do the same at the same
  * time, also on machines whose processors this kernel does not know: the operation is atomic
  * however many there are here.

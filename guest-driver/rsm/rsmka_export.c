@@ -58,22 +58,28 @@ void rsmka_export_free(struct rsmka_export *export)
 {
 	rsmka_controller_forget(export->controller);
 	put_pid(export->owner.pid);
-	/* Nobody posts any more: nobody finds the segment, and no node reaches the page. */
+	/* Nobody finds the segment and no node reaches the page, but who has found it may post. */
+	rsmka_events_unshare(&export->segment->events);
 	__free_page(export->event_page);
 	kfree_rcu(export, rcu);
 }
 
 /* ---- memory ---- */
 
-/* From now on the segment is this export, of that memory. */
+/* Before anybody else knows the export. */
 void rsmka_export_bind(struct rsmka_export *export, struct rsmka_memory *memory)
 {
-	struct rsmka_segment *seg = export->segment;
-
 	rsmka_hold(&export->lock);
 	export->state = RSMKA_BOUND;
 	export->memory = memory;
 	rsmka_unhold(&export->lock);
+}
+
+/* From now on the segment is this export, and others may rebind it. */
+void rsmka_export_show(struct rsmka_export *export)
+{
+	struct rsmka_segment *seg = export->segment;
+
 	rsmka_events_share(&seg->events, page_address(export->event_page));
 	/* Pairs with rsmka_segment_export(). */
 	smp_store_release(&seg->export, export);

@@ -288,8 +288,16 @@ static int rsmka_file_connect_claimed(struct rsmka_file *file, struct rsm_ioc_co
 	else
 		ret = rsmka_import_connect(&file->segment, controller, arg->node, arg->key,
 					   arg->permission, NULL, &arg->generation);
-	if (!ret)
+	if (!ret) {
 		rsmka_file_report(&file->segment, arg);
+		/*
+		 * If it has ended already who polls was woken and saw no import yet.
+		 * Partner: the wait queue's lock, between the state and a look at it.
+		 */
+		smp_mb();
+		if (rsmka_segment_over(&file->segment))
+			rsmka_file_ended(&file->segment);
+	}
 	rsmka_controller_put(controller);
 	return ret;
 }

@@ -8,8 +8,10 @@
  * Nothing that handles a message waits for the peer to take another one, or two agents
  * could wait for each other: what does not fit goes through the outbox.
  */
+#include <linux/align.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "rsmka_path.h"
@@ -288,7 +290,7 @@ static int rsmka_reply_parse(const struct rsmka_msg_reply *reply, struct rsmka_g
 	grant->address.key = le32_to_cpu(reply->address_key);
 	grant->big_endian = reply->big_endian;
 	if (grant->length == 0 || grant->length >= RSM_MMAP_STATUS ||
-	    !PAGE_ALIGNED(grant->length) || !PAGE_ALIGNED(grant->address.offset)) {
+	    !PAGE_ALIGNED(grant->length) || !IS_ALIGNED(grant->address.offset, SZ_4K)) {
 		grant->length = 0;
 		return -EPROTO;
 	}

@@ -134,6 +134,7 @@ void rsmka_look_init(struct rsmka_look_time *time);
 void rsmka_look_came(struct rsmka_look_time *time);
 void rsmka_events_init(struct rsmka_events *events);
 void rsmka_events_share(struct rsmka_events *events, struct rsm_event_words *words);
+void rsmka_events_unshare(struct rsmka_events *events);
 bool rsmka_events_sleep(struct rsmka_events *events);
 void rsmka_events_wake(struct rsmka_events *events);
 void rsmka_events_add(struct rsmka_events *events, u32 post_flags);
@@ -187,7 +188,7 @@ struct rsmka_segment {
 /* What a segment has become, complete; NULL if it is not that. */
 static inline struct rsmka_export *rsmka_segment_export(const struct rsmka_segment *seg)
 {
-	return smp_load_acquire(&seg->export);	/* pairs with rsmka_export_bind() */
+	return smp_load_acquire(&seg->export);	/* pairs with rsmka_export_show() */
 }
 
 static inline struct rsmka_share *rsmka_segment_share(const struct rsmka_segment *seg)
@@ -315,6 +316,7 @@ struct rsmka_export *rsmka_export_alloc(struct rsmka_segment *seg,
 					struct rsmka_controller *controller, u64 length,
 					const struct rsmka_owner *owner, u32 mode, bool waits);
 void rsmka_export_bind(struct rsmka_export *export, struct rsmka_memory *memory);
+void rsmka_export_show(struct rsmka_export *export);
 void rsmka_export_rebind_locked(struct rsmka_export *export, struct rsmka_memory *fresh,
 				struct rsmka_memory **unneeded);
 int rsmka_export_enter(struct rsmka_export *export);

@@ -5,6 +5,8 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <signal.h>
+
 #include "library.h"
 
 pthread_mutex_t rsm_locks[RSM_LOCKS] = {
@@ -24,11 +26,17 @@ static struct rsm_segment *segments;	/* RSM_LOCK_SEGMENTS */
 static bool watching;	/* atomic */
 /* Handlers of a fork() that this thread is in: two threads may have installed them at once. */
 static _Thread_local unsigned int prepared;
+static _Thread_local sigset_t unprepared_signals;
 
 static void fork_prepare(void)
 {
+	sigset_t all;
+
 	if (prepared++)
 		return;
+	/* Handlers may make transfers, which may need a lock. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &unprepared_signals);
 	for (int i = 0; i < RSM_LOCKS; i++)
 		pthread_mutex_lock(&rsm_locks[i]);
 }
@@ -39,12 +47,13 @@ static void fork_parent(void)
 		return;
 	for (int i = RSM_LOCKS - 1; i >= 0; i--)
 		pthread_mutex_unlock(&rsm_locks[i]);
+	pthread_sigmask(SIG_SETMASK, &unprepared_signals, NULL);
 }
 
 /*
  * The lock of a segment may be held while memory is unmapped and the turn of an
- * export while the agent waits for a peer, so fork() does not wait for them.  What
- * they guard is complete at each moment: the threads that had them are gone.
+ * export while the agent waits for a peer, so fork() does not wait for them.  The
+ * threads that had them are gone, and what they guard is complete or can be seen not to be.
  */
 static void segments_free_locked(void)
 {
@@ -53,8 +62,10 @@ static void segments_free_locked(void)
 
 	for (segment = segments; segment; segment = segment->next) {
 		pthread_mutex_init(&segment->lock, NULL);
-		if (segment->kind != RSM_SEGMENT_EXPORT)
+		if (segment->kind != RSM_SEGMENT_EXPORT) {
+			rsm_mapping_forked((rsm_memseg_import_handle_t)segment);
 			continue;
+		}
 		export = (rsm_memseg_export_handle_t)segment;
 		export->ends += export->ends % 2;
 		sem_init(&export->turn, 0, 1);

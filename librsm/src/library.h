@@ -65,6 +65,7 @@ struct rsm_mapping {
 	size_t length;
 	rsm_permission_t rights;	/* atomic; of transfers, 0 while not mapped */
 	bool implicit;		/* made by a transfer, ends with the connection */
+	bool changing;		/* a thread is making it or taking it away */
 };
 
 struct __rsm_memseg_import_handle {
@@ -164,6 +165,7 @@ void rsm_readers_wait(const struct __rsm_memseg_import_handle *import);
 int rsm_mapping_make_implicit(rsm_memseg_import_handle_t import, rsm_permission_t needs);
 bool rsm_mapping_explicit(rsm_memseg_import_handle_t import);
 void rsm_mapping_end(rsm_memseg_import_handle_t import);
+void rsm_mapping_forked(rsm_memseg_import_handle_t import);
 
 /* barrier.c */
 void rsm_barriers_end(rsm_memseg_import_handle_t import);

@@ -15,6 +15,14 @@
 
 #include "library.h"
 
+/* What a thread that forks meanwhile leaves to its child is in this order. */
+static void mapping_changes(struct rsm_mapping *mapping, bool changing)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&mapping->changing, changing, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 static int mapping_make_locked(rsm_memseg_import_handle_t import, void *where, int flags,
 			       rsm_permission_t perm, __u64 offset, size_t length)
 {
@@ -32,22 +40,46 @@ static int mapping_make_locked(rsm_memseg_import_handle_t import, void *where, i
 	address = mmap(where, length, prot, MAP_SHARED | flags, import->segment.fd, (off_t)offset);
 	if (address == MAP_FAILED)
 		return rsmerr_of_mmap(-errno);
+	mapping_changes(mapping, true);
 	mapping->offset = offset;
 	mapping->length = length;
 	mapping->implicit = false;
 	mapping->address = address;
 	/* Pairs with rsm_mapping_hold(): who sees the rights sees the rest. */
 	__atomic_store_n(&mapping->rights, import->permission & perm, __ATOMIC_RELEASE);
+	mapping_changes(mapping, false);
 	return RSM_SUCCESS;
 }
 
 /* Transfers that begin from now on find no mapping and wait for the lock, or have ended. */
 static void mapping_remove_locked(rsm_memseg_import_handle_t import)
 {
-	__atomic_store_n(&import->mapping.rights, 0, __ATOMIC_RELAXED);
+	struct rsm_mapping *mapping = &import->mapping;
+	void *address = mapping->address;
+
+	mapping_changes(mapping, true);
+	__atomic_store_n(&mapping->rights, 0, __ATOMIC_RELAXED);
 	rsm_readers_wait(import);
-	munmap(import->mapping.address, import->mapping.length);
-	import->mapping.address = NULL;
+	mapping->address = NULL;
+	mapping_changes(mapping, false);
+	munmap(address, mapping->length);
+}
+
+/*
+ * In a child, whose parent may have been in the middle of making the mapping or of taking
+ * it away: it has none then.
+ */
+void rsm_mapping_forked(rsm_memseg_import_handle_t import)
+{
+	struct rsm_mapping *mapping = &import->mapping;
+
+	if (!mapping->changing)
+		return;
+	if (mapping->address)
+		munmap(mapping->address, mapping->length);
+	mapping->address = NULL;
+	mapping->rights = 0;
+	mapping->changing = false;
 }
 
 /*

@@ -140,13 +140,11 @@ static int consume_events(struct pollfd fds[], nfds_t nfds, bool ours, int *read
 		segment = polled_find(fds[i].fd);
 		if (!segment)
 			continue;
-		status = RSMERR_TIMEOUT;
-		if (fds[i].revents & POLLRDNORM) {
-			consume = (struct rsm_ioc_consume){ .identity = segment->identity };
-			status = rsm_device_call(fds[i].fd, RSM_IOC_CONSUME, &consume);
-		} else if (ours) {
+		/* Also if it is over, in which case nothing comes any more if there is nothing now. */
+		consume = (struct rsm_ioc_consume){ .identity = segment->identity };
+		status = rsm_device_call(fds[i].fd, RSM_IOC_CONSUME, &consume);
+		if (status && ours && !(fds[i].revents & POLLRDNORM))
 			fds[i].fd = -1;
-		}
 		fds[i].revents = status ? 0 : POLLRDNORM;
 		*ready -= status != RSM_SUCCESS;
 		if (status && status != RSMERR_TIMEOUT)

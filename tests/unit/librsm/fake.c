@@ -358,6 +358,8 @@ void *__wrap_mmap64(void *where, size_t length, int prot, int flags, int fd, off
 
 int __wrap_munmap(void *address, size_t length)
 {
+	if (fake.hook)
+		fake.hook(FAKE_MUNMAP);
 	add(&fake.mappings, -1);
 	return __real_munmap(address, length);
 }

@@ -26,6 +26,8 @@ enum fake_call {
 	FAKE_FOPEN, FAKE_CALLS
 };
 
+#define FAKE_MUNMAP	1	/* for the hook, which else gets requests of ioctls */
+
 extern struct fake {
 	/* What the agent answers; set by fake_reset(). */
 	struct rsm_ioc_info info;
@@ -58,7 +60,7 @@ extern struct fake {
 	unsigned int countdown;		/* 1: the next fallible call fails once; 0: none */
 	bool fired;
 
-	/* Called within ioctl(2), by the thread that makes the call. */
+	/* Called within ioctl(2) and munmap(2), by the thread that makes the call. */
 	void (*hook)(unsigned long request);
 	bool cancel;			/* poll(2): the calling thread is cancelled */
 

@@ -136,6 +136,24 @@ static void a_child_need_not_wait_for_a_map(void)
 	end();
 }
 
+static void *unmap(void *data)
+{
+	(void)data;
+	g_assert_cmpint(rsm_memseg_import_unmap(import), ==, RSM_SUCCESS);
+	return NULL;
+}
+
+/* It finds a mapping or none, not half of one. */
+static void a_child_need_not_wait_for_an_unmap(void)
+{
+	uint64_t word = 0;
+
+	begin();
+	g_assert_cmpint(rsm_memseg_import_put64(import, 0, &word, 1), ==, RSM_SUCCESS);
+	child_succeeds(transfers_and_disconnects, stand_at(FAKE_MUNMAP, unmap));
+	end();
+}
+
 /* The other thread's notes are of no thread of the child. */
 static void a_child_does_not_wait_for_transfers_of_its_parent(void)
 {
@@ -302,6 +320,7 @@ int main(int argc, char *argv[])
 	ADD(fork_does_not_wait_for_the_agent);
 	ADD(a_child_need_not_wait_for_a_publish);
 	ADD(a_child_need_not_wait_for_a_map);
+	ADD(a_child_need_not_wait_for_an_unmap);
 	ADD(a_child_does_not_wait_for_transfers_of_its_parent);
 	ADD(calls_are_no_cancellation_points);
 	ADD(waits_are_cancellation_points);
