@@ -237,8 +237,8 @@ static __poll_t rsmka_poll(struct file *filp, struct poll_table_struct *wait)
 	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
 		rsmka_look_for_event(seg);
 	poll_wait(filp, &seg->events.wait, wait);
-	/* First: an event that came before the end is seen with it. */
 	over = rsmka_segment_over(seg);
+	/* Then the events: one that came before the end is seen with it. */
 	smp_rmb();
 	events = rsmka_events_sleep(&seg->events) ? 0 : EPOLLRDNORM;
 	return over ? events | EPOLLHUP : events;
