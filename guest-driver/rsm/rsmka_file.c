@@ -332,5 +332,7 @@ int rsmka_file_check(struct rsmka_file *file)
 		if (ret)
 			return ret;
 	}
-	return READ_ONCE(export->state) == RSMKA_PUBLISHED ? 0 : -ENOENT;
+	/* To a program whose call was interrupted it is published until that has succeeded. */
+	return READ_ONCE(export->state) == RSMKA_PUBLISHED || READ_ONCE(export->untold) ?
+	       0 : -ENOENT;
 }

@@ -231,7 +231,7 @@ int rsmka_export_unpublish(struct rsmka_export *export)
 	else if (!export->untold)
 		ret = -ENOENT;
 	/* A call that is interrupted is made again, and then tells that it has succeeded. */
-	export->untold = export->ending != RSMKA_NOTHING;
+	WRITE_ONCE(export->untold, export->ending != RSMKA_NOTHING);
 	rsmka_unhold(&export->lock);
 	if (ret)
 		return ret;
