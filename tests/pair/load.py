@@ -51,13 +51,8 @@ def jobs_of_many_processes_lose_nothing(lab):
     nothing_is_left(lab)
 
 
-def a_process_may_have_as_many(lab):
-    """With the same ids: what the others left would be in the way."""
-    run(lab, 2, EXPORTS, IMPORTS)
-    nothing_is_left(lab)
-
-
 def exports_of_more_than_4_gib_lose_nothing(lab):
+    """With the same ids: what the others left would be in the way."""
     run(lab, PROCESSES, BIG, IMPORTS, MIB, 1)
     nothing_is_left(lab)
 
@@ -73,6 +68,6 @@ def no_room(_lab):
 
 if __name__ == "__main__":
     large = _available() >= HOST_BYTES
-    pairlib.main([jobs_of_many_processes_lose_nothing, a_process_may_have_as_many,
+    pairlib.main([jobs_of_many_processes_lose_nothing,
                   exports_of_more_than_4_gib_lose_nothing if large else no_room],
                  **(LARGE if large else SMALL))
