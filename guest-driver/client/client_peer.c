@@ -280,9 +280,9 @@ struct client_peer *client_peer_new(struct rsmka_controller *controller, u32 nod
 void client_peer_free(struct client_peer *peer)
 {
 	set_bit(CLIENT_GONE, &peer->bits);
-	cancel_delayed_work_sync(&peer->work);
-	client_close(peer);
-	/* Queued by a callback before that. */
+	client_peer_tell(peer);
+	/* Only the work closes, for callbacks queue it until that is done. */
+	flush_delayed_work(&peer->work);
 	cancel_delayed_work_sync(&peer->work);
 	kvfree(peer->buffer);
 	kfree(peer);
