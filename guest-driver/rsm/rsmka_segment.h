@@ -20,6 +20,7 @@
  *	          export->visitors_lock
  *	            path->lock		interrupts off
  *	            events.wait.lock	interrupts off
+ *	controller->watchers_lock	with none of these held, and none is taken under it
  *
  * Events from adapters take rsmka_shares_lock and what is below it; therefore
  * no op of an adapter is called under any of these.

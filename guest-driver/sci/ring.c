@@ -165,12 +165,12 @@ void sci_ring_free(struct sci_peer *peer)
 }
 
 /* -EPROTO: what is mapped is no ring for us. */
-static int sci_ring_check(struct sci_peer *peer, const struct sci_ring *ring)
+static int sci_ring_check(struct sci_peer *peer, const struct sci_ring *ring, u32 line)
 {
 	if (le32_to_cpu(READ_ONCE(ring->magic)) != SCI_RING_MAGIC ||
 	    le32_to_cpu(READ_ONCE(ring->version)) != SCI_RING_VERSION ||
 	    le32_to_cpu(READ_ONCE(ring->owner)) != peer->incarnation ||
-	    peer->tx.line >= SCI_LINES_MAX)
+	    line >= SCI_LINES_MAX)
 		return -EPROTO;
 	return 0;
 }
@@ -190,18 +190,21 @@ int sci_ring_open(struct sci_peer *peer)
 	};
 	struct sci_ring *ring = (struct sci_ring *)(sd->window + (u64)entry * sd->granule);
 	u32 revokes = le32_to_cpu(READ_ONCE(sci_slot(sd, peer->node)->revokes));
+	u32 line;
 	int ret;
 
 	ret = sci_att_set(sd, entry, &target);
 	if (ret)
 		return ret;
+	line = le32_to_cpu(READ_ONCE(ring->line));
 	spin_lock(&peer->tx.lock);
 	peer->tx.ring = ring;
-	peer->tx.line = le32_to_cpu(READ_ONCE(ring->line));
+	/* Within bounds also if the ring has gone, and what was read is anything. */
+	peer->tx.line = min_t(u32, line, SCI_LINES_MAX - 1);
 	peer->tx.revokes = revokes;
 	spin_unlock(&peer->tx.lock);
 
-	ret = sci_ring_check(peer, ring);
+	ret = sci_ring_check(peer, ring, line);
 	/* A ring that went away while it was read is no violation. */
 	return ret && sci_ring_intact(peer) ? ret : 0;
 }
