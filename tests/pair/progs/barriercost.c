@@ -10,9 +10,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pairprog.h"
 
@@ -121,38 +119,23 @@ static const struct kind {
 
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static double measure(const struct kind *kind)
 {
 	uint64_t start;
 	int failed = rsm_memseg_import_set_mode(import, kind->mode) ||
 		     rsm_memseg_import_open_barrier(&barrier);
 
-	start = now_ns();
+	start = pair_now_ns();
 	for (int i = 0; i < CALLS; i++)
 		failed |= kind->call();
 	if (failed)
 		pair_die("%s failed", kind->name);
-	return (double)(now_ns() - start) / CALLS;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return (double)(pair_now_ns() - start) / CALLS;
 }
 
 static double median(double *v)
 {
-	qsort(v, ROUNDS, sizeof(*v), by_value);
+	pair_sort(v, ROUNDS);
 	return v[ROUNDS / 2];
 }
 

@@ -11,22 +11,12 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "pairprog.h"
 
 #define PAIRS		41
 #define COPIES		64	/* per measurement */
 #define WARM_UP		64	/* copies of each kind: fills the emulator's TLB */
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static __attribute__((noinline)) void copy(volatile uint64_t *to, const uint64_t *from,
 					   size_t words)
@@ -37,23 +27,16 @@ static __attribute__((noinline)) void copy(volatile uint64_t *to, const uint64_t
 
 static double measure(volatile uint64_t *to, const uint64_t *from, size_t words)
 {
-	uint64_t start = now_ns();
+	uint64_t start = pair_now_ns();
 
 	for (int i = 0; i < COPIES; i++)
 		copy(to, from, words);
-	return (double)(now_ns() - start) / COPIES;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return (double)(pair_now_ns() - start) / COPIES;
 }
 
 static double median(double *v)
 {
-	qsort(v, PAIRS, sizeof(*v), by_value);
+	pair_sort(v, PAIRS);
 	return v[PAIRS / 2];
 }
 

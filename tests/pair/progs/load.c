@@ -67,11 +67,11 @@ struct segment {
 static rsmapi_controller_handle_t ctrl;
 static struct report *report;		/* of this process */
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t processor_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(clock, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
@@ -220,10 +220,10 @@ static void run(unsigned long process)
 	}
 	ctrl = pair_controller();
 	for (int phase = 0; phase < PHASES; phase++) {
-		began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+		began = processor_ns();
 		for (n = 0; n < (phase == PUBLISH ? job.exports : job.imports); n++)
 			phases[phase].step(&segments[n], id_of(job.node, process, n));
-		report->ns[phase] = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
+		report->ns[phase] = processor_ns() - began;
 	}
 	for (n = 0; n < job.imports; n++)
 		if (!await_done(segments[n].memory))
@@ -331,9 +331,9 @@ int main(int argc, char **argv)
 	if (reports == MAP_FAILED)
 		pair_die("no memory");
 
-	began = clock_ns(CLOCK_MONOTONIC);
+	began = pair_now_ns();
 	failed = run_all(reports);
-	ret = print(reports, clock_ns(CLOCK_MONOTONIC) - began);
+	ret = print(reports, pair_now_ns() - began);
 	if (failed)
 		pair_die("%lu processes did not end as they were to", failed);
 	return ret;

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pairprog.h"
 
@@ -37,22 +36,12 @@ struct run {
 
 static double now_us(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return (double)pair_now_ns() / 1000;
 }
 
 static double median(double *v)
 {
-	qsort(v, NEAR, sizeof(*v), by_value);
+	pair_sort(v, NEAR);
 	return (v[NEAR / 2 - 1] + v[NEAR / 2]) / 2;
 }
 

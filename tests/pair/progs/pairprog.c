@@ -21,12 +21,29 @@
 #define RETRY_NS	20000000
 #define SPARE_FDS	64
 
-uint64_t pair_now_ms(void)
+uint64_t pair_now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t pair_now_ms(void)
+{
+	return pair_now_ns() / 1000000;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void pair_sort(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), by_value);
 }
 
 void pair_die(const char *fmt, ...)

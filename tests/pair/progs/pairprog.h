@@ -15,6 +15,10 @@
 #define PAIR_CONTROLLER	"sci0"
 
 uint64_t pair_now_ms(void);
+uint64_t pair_now_ns(void);
+
+/* From the least to the greatest, for medians and percentiles. */
+void pair_sort(double *values, size_t count);
 
 /* Print to stderr and exit with 2: the program could not do its job. */
 void pair_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));

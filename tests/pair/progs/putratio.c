@@ -10,9 +10,7 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pairprog.h"
 
@@ -27,14 +25,6 @@ struct block {
 	char *from, *to;
 	size_t bytes;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void copy(const struct block *block, enum way way)
 {
@@ -54,23 +44,16 @@ static void copy(const struct block *block, enum way way)
 
 static double measure(const struct block *block, enum way way, int copies)
 {
-	uint64_t start = now_ns();
+	uint64_t start = pair_now_ns();
 
 	for (int i = 0; i < copies; i++)
 		copy(block, way);
-	return (double)(now_ns() - start) / copies;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return (double)(pair_now_ns() - start) / copies;
 }
 
 static double median(double *v)
 {
-	qsort(v, ROUNDS, sizeof(*v), by_value);
+	pair_sort(v, ROUNDS);
 	return v[ROUNDS / 2];
 }
 

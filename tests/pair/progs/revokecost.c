@@ -8,8 +8,6 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "pairprog.h"
 
@@ -18,17 +16,7 @@
 
 static double now_us(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return (double)pair_now_ns() / 1000;
 }
 
 static void take_back(rsm_memseg_id_t id, unsigned long rounds)
@@ -51,7 +39,7 @@ static void take_back(rsm_memseg_id_t id, unsigned long rounds)
 		if (err)
 			pair_die("unpublish and publish: error %d", err);
 	}
-	qsort(took, rounds, sizeof(*took), by_value);
+	pair_sort(took, rounds);
 	printf("unpublish p50 %.0f p99 %.0f\n", took[rounds / 2], took[rounds * 99 / 100]);
 }
 

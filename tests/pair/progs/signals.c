@@ -30,22 +30,12 @@
 
 static double now_us(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return (double)pair_now_ns() / 1000;
 }
 
 static void report(double *times, unsigned long count)
 {
-	qsort(times, count, sizeof(*times), by_value);
+	pair_sort(times, count);
 	printf("p50 %.2f p90 %.2f p99 %.2f max %.2f\n", times[count / 2], times[count * 9 / 10],
 	       times[count * 99 / 100], times[count - 1]);
 }
