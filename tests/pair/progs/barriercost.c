@@ -5,7 +5,9 @@
  *
  * Usage: barriercost NODE ID
  * Output: a line "KIND R" for each kind (R: median of the ratios to a locked
- * addition of the same round), then "locked N" (its median in nanoseconds).
+ * addition of the same round, called as all of them are), then "locked N ns" (its median)
+ * and "alone N ns" (of one that nobody calls: a call costs an emulator more than what is
+ * called).
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -139,9 +141,18 @@ static double median(double *v)
 	return v[ROUNDS / 2];
 }
 
+static double measure_alone(void)
+{
+	uint64_t start = pair_now_ns();
+
+	for (int i = 0; i < CALLS; i++)
+		__atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);
+	return (double)(pair_now_ns() - start) / CALLS;
+}
+
 int main(int argc, char **argv)
 {
-	static double times[KINDS][ROUNDS];
+	static double times[KINDS][ROUNDS], alone[ROUNDS];
 	size_t kind;
 
 	if (argc != 3)
@@ -151,15 +162,17 @@ int main(int argc, char **argv)
 	if (rsm_memseg_import_init_barrier(import, RSM_BAR_DEFAULT, &barrier))
 		pair_die("init_barrier failed");
 	/* The round before the first fills the emulator's caches. */
-	for (int round = -1; round < ROUNDS; round++)
+	for (int round = -1; round < ROUNDS; round++) {
 		for (kind = 0; kind < KINDS; kind++)
 			times[kind][round < 0 ? 0 : round] = measure(&kinds[kind]);
+		alone[round < 0 ? 0 : round] = measure_alone();
+	}
 	for (kind = 1; kind < KINDS; kind++) {
 		for (int round = 0; round < ROUNDS; round++)
 			times[kind][round] /= times[0][round];
 		printf("%s %.2f\n", kinds[kind].name, median(times[kind]));
 	}
-	printf("locked %.1f ns\n", median(times[0]));
+	printf("locked %.1f ns\nalone %.1f ns\n", median(times[0]), median(alone));
 	if (rsm_memseg_import_destroy_barrier(&barrier) || rsm_memseg_import_unmap(import) ||
 	    rsm_memseg_import_disconnect(import))
 		pair_die("disconnect failed");
