@@ -9,6 +9,7 @@
 #define CLIENT_H
 
 #include <linux/atomic.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -24,13 +25,14 @@
 #define CLIENT_GONE	2	/* nothing more is to be done, but to let go of all */
 
 /*
- * A node that was up once.  All of it but the bits and `left` is the work's, which does one
- * thing after the other; others read the counts.
+ * A node that was up once.  All of it but the bits and `left` belongs to who holds
+ * the lock: the work, or who ends it; others read the counts.
  */
 struct client_peer {
 	struct rsmka_controller *controller;
 	u32 node;
 	unsigned long bits;		/* CLIENT_*, atomic */
+	struct mutex lock;
 	struct delayed_work work;	/* something has happened, or is to be tried again */
 	atomic64_t left;		/* messages that are to be sent */
 

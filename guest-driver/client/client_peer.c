@@ -7,6 +7,7 @@
  */
 #include <linux/jhash.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -235,11 +236,11 @@ static bool client_open(struct client_peer *peer)
 	return !peer->import || (!peer->export && !peer->broken);
 }
 
-static void client_work(struct work_struct *work)
+static void client_do(struct client_peer *peer)
 {
-	struct client_peer *peer = container_of(to_delayed_work(work), struct client_peer, work);
 	bool retry, more = false;
 
+	lockdep_assert_held(&peer->lock);
 	if (test_bit(CLIENT_GONE, &peer->bits)) {
 		client_close(peer);
 		return;
@@ -259,6 +260,15 @@ static void client_work(struct work_struct *work)
 		queue_delayed_work(client_workqueue, &peer->work, CLIENT_RETRY);
 }
 
+static void client_work(struct work_struct *work)
+{
+	struct client_peer *peer = container_of(to_delayed_work(work), struct client_peer, work);
+
+	mutex_lock(&peer->lock);
+	client_do(peer);
+	mutex_unlock(&peer->lock);
+}
+
 struct client_peer *client_peer_new(struct rsmka_controller *controller, u32 node)
 {
 	struct client_peer *peer = kzalloc(sizeof(*peer), GFP_KERNEL);
@@ -272,6 +282,7 @@ struct client_peer *client_peer_new(struct rsmka_controller *controller, u32 nod
 	}
 	peer->controller = controller;
 	peer->node = node;
+	mutex_init(&peer->lock);
 	INIT_DELAYED_WORK(&peer->work, client_work);
 	return peer;
 }
@@ -280,10 +291,16 @@ struct client_peer *client_peer_new(struct rsmka_controller *controller, u32 nod
 void client_peer_free(struct client_peer *peer)
 {
 	set_bit(CLIENT_GONE, &peer->bits);
-	client_peer_tell(peer);
-	/* Only the work closes, for callbacks queue it until that is done. */
-	flush_delayed_work(&peer->work);
+	/*
+	 * Not by the work: an event that queues it once more takes it from under a flush, which
+	 * then has waited for nothing.
+	 */
+	mutex_lock(&peer->lock);
+	client_close(peer);
+	mutex_unlock(&peer->lock);
+	/* Without segments there are no callbacks that could queue it again. */
 	cancel_delayed_work_sync(&peer->work);
+	mutex_destroy(&peer->lock);
 	kvfree(peer->buffer);
 	kfree(peer);
 }
