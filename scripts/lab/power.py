@@ -5,7 +5,7 @@ import json
 import os
 import signal
 
-from . import lab, limits, ui
+from . import lab, limits, proc, ui
 
 ALL = "all"
 
@@ -80,17 +80,18 @@ def reboot(args):
     return 0
 
 
-def _signal(n, signo):
+def _halt(n):
     if not n.visible():
         raise ui.Failure(f"{n.name} is in another PID namespace; stop its process there")
-    os.kill(n.process()["pid"], signo)
+    if not proc.halt(n.process()["pid"]):
+        raise ui.Failure(f"{n.name} does not stop: a thread of it waits in the kernel")
 
 
 def pause(args):
     """Stop the vCPUs, or with --process all of QEMU, as on a host that hangs."""
     for n in _running(lab.current(), args.node):
         if args.process:
-            _signal(n, signal.SIGSTOP)
+            _halt(n)
         else:
             with n.monitor() as monitor:
                 monitor.call("stop")
@@ -102,7 +103,7 @@ def resume(args):
     """Undo either kind of pause."""
     for n in _running(lab.current(), args.node):
         if n.visible():
-            _signal(n, signal.SIGCONT)
+            os.kill(n.process()["pid"], signal.SIGCONT)
         with n.monitor() as monitor:
             monitor.call("cont")
         ui.say(f"resume: {n.name}")

@@ -2,8 +2,10 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Processes known by pid and start time, so that a reused pid is never hit."""
 import os
+import pathlib
 import select
 import signal
+import time
 
 
 def start_time(pid):
@@ -29,6 +31,29 @@ def alive(who):
     """Whether the process that identity() described still runs."""
     return who is not None and who["boot"] == boot_id() and \
         start_time(who["pid"]) == who["start"] is not None
+
+
+def _stands(task):
+    try:
+        stat = (task / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True     # it has ended
+    return stat.rpartition(")")[2].split()[0] in "TtZX"
+
+
+def halt(pid, deadline=10):
+    """Stop the process; on return none of its threads runs any more.
+
+    The signal alone is taken by one thread when it next has a processor, and only
+    then stops the others. False if they go on until DEADLINE.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + deadline
+    while not all(map(_stands, pathlib.Path(f"/proc/{pid}/task").iterdir())):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def kill(who, signo=signal.SIGKILL, deadline=10):

@@ -5,8 +5,11 @@
 import io
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
@@ -93,6 +96,40 @@ def a_process_is_known_by_more_than_its_pid(_):
         assert not proc.alive(who)
 
 
+COUNTS = """
+import mmap, sys, threading
+file = open(sys.argv[1], "r+b")
+memory = mmap.mmap(file.fileno(), 8)
+def count():
+    n = 0
+    while True:
+        n += 1
+        memory[:] = n.to_bytes(8, "little")
+threading.Thread(target=count, daemon=True).start()
+sys.stdin.read()
+"""
+
+
+def a_halted_process_does_nothing_more(_):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes(8))
+        file.flush()
+
+        def counted():
+            return pathlib.Path(file.name).read_bytes()
+
+        with subprocess.Popen([sys.executable, "-c", COUNTS, file.name],
+                              stdin=subprocess.PIPE) as child:
+            for _turn in range(20):
+                before = counted()
+                testlib.wait_for(lambda before=before: counted() != before, 10, "counting")
+                assert proc.halt(child.pid)
+                before = counted()
+                time.sleep(0.005)
+                assert counted() == before
+                os.kill(child.pid, signal.SIGCONT)
+
+
 def terminal_control_is_not_shown(_):
     shown = []
     session = console.Session(None, shown.append)
@@ -118,6 +155,7 @@ if __name__ == "__main__":
         equal_inputs_give_equal_archives,
         shared_libraries_of_a_program_are_found,
         a_process_is_known_by_more_than_its_pid,
+        a_halted_process_does_nothing_more,
         terminal_control_is_not_shown,
         help_names_every_verb,
     ], nodes=0)

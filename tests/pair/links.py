@@ -3,10 +3,8 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Links that are taken down and up while the nodes at their ends go on."""
 import contextlib
-import os
 import random
 import re
-import signal
 
 import pairlib
 from pairlib import (BARRIER_FAILURE, CONN_ABORTED, PATH_ACTIVE, REMOTE_NODE_UNREACHABLE, Shell,
@@ -149,12 +147,9 @@ def unpublish_does_not_wait_behind_a_link_that_is_down(halted, exporting):
         h.load(0, exporting.number, "400740")
         with link_down(exporting, halted):
             _aborts(h, 0)
-            os.kill(halted.process()["pid"], signal.SIGSTOP)
-            try:
+            with pairlib.halted(halted):
                 e.ok("unpublish 0")
                 e.ok("destroy 0")
-            finally:
-                os.kill(halted.process()["pid"], signal.SIGCONT)
         path_is_active(e, halted)
         path_is_active(h, exporting)
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The sci-rsm authors
 """Nodes that die, come back, and change their drivers, while the other stays."""
-import os
 import pathlib
 import signal
 
@@ -77,8 +76,7 @@ def unpublish_waits_for_a_halted_node(halted, exporting):
             with Shell(halted) as h:
                 e.publish(0, "400240")
                 h.load(0, exporting.number, "400240")
-                os.kill(halted.process()["pid"], signal.SIGSTOP)
-                try:
+                with pairlib.halted(halted, end):
                     e.send("unpublish 0")
                     try:
                         e.answer("unpublish 0", HALTED_S)
@@ -86,8 +84,6 @@ def unpublish_waits_for_a_halted_node(halted, exporting):
                         pass
                     else:
                         raise AssertionError("unpublish did not wait for the halted node")
-                finally:
-                    os.kill(halted.process()["pid"], end)
                 same(e.answer("unpublish 0")[0], 0, f"error of unpublish after {end.name}")
             e.ok("destroy 0")
 

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
-from lab import testlib  # noqa: E402
+from lab import proc, testlib  # noqa: E402
 
 wait_for = testlib.wait_for
 
@@ -123,14 +123,14 @@ def talk(e, i, slot, segment_id):
 
 
 @contextlib.contextmanager
-def halted(node):
-    """A machine that stands still."""
+def halted(node, end=signal.SIGCONT):
+    """A machine that stands still, until END lets it go on, or kills it."""
     pid = node.process()["pid"]
-    os.kill(pid, signal.SIGSTOP)
     try:
+        same(proc.halt(pid), True, f"whether {node.name} stands still")
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, end)
 
 
 def both_ways(*tests, third=False):
