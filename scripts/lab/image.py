@@ -119,7 +119,8 @@ def _add_modules(tree, kern):
     """Our modules and the stock ones needed, with a modules.dep for modprobe."""
     stock = _stock_modules(kern)
     ours = {p.stem: p for p in (*kernel.modules(kern), *kernel.client_modules(kern),
-                                *kernel.test_modules(kern)) if p.exists()}
+                                *kernel.baseline_modules(kern), *kernel.test_modules(kern))
+            if p.exists()}
     depends, todo = {}, _list("modules") + list(ours)
     if kern == kernel.DEBUG:
         todo += list(stock)

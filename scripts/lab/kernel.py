@@ -148,6 +148,11 @@ def client_modules(kernel):
     return [modules_dir(kernel) / "guest-driver" / "client" / "rsm_client_test.ko"]
 
 
+def baseline_modules(kernel):
+    """What tests/pair/measure.py compares with, where the kernel has UIO: loaded by hand."""
+    return [modules_dir(kernel) / "guest-driver" / "baseline" / "uio_ivshmem.ko"]
+
+
 def test_modules(kernel):
     """The modules of KUnit tests, where the kernel has it: loaded by hand, after the others."""
     return [module.with_name(f"{module.stem}_kunit.ko") for module in modules(kernel)] \

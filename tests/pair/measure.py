@@ -11,17 +11,22 @@ map      time of connect, map and first touch of the 10th, 1000th and 3800th seg
 revoke   time of taking a page back from all nodes while the other one has nothing to do,
          and while its kernel commits mappings without pause
 signal   times of a post and of a signal there and back, while the receiver looks and while it
-         sleeps, over that of two eventfds between two processes of this machine; doorbells
-         rung
+         sleeps, over that of two eventfds between two processes of this machine; beside it
+         the same eventfds within a node, and doorbells of ivshmem with UIO between the nodes;
+         doorbells rung
 load     processor time of each step of jobs with 256, 1024, 4096 segments on each node, over
          that with 64
 connect  time from the start of two nodes to the first successful connect
 """
+import contextlib
+import pathlib
 import re
 import statistics
 import sys
+import tempfile
 import time
 
+import ivshmem
 import load
 import pairlib
 from pairlib import Shell
@@ -118,11 +123,27 @@ def _figure(name, times, floor):
             f"p99 {times['p99'] / times['p50']:.1f} x p50")
 
 
+def _ivshmem(one, two):
+    """Times of its doorbells there and back."""
+    here, there = (node.check("signals", "ivshmem").strip() for node in (two, one))
+    with one.spawn("signals", "ivshmem-echo", here) as echo:
+        echo.expect("^ready$")
+        times = _signals("ivshmem-ping", there, SIGNALS, node=two)
+        echo.close_input()
+        echo.wait(30)
+    return times
+
+
 def signal(lab):
     one, two = lab.nodes
+    for node in lab.nodes:
+        node.check("modprobe", "uio_ivshmem")
     for _ in range(RUNS):
         floor = _signals("floor", SIGNALS)
         print(f"floor: p50 {floor['p50']:.2f} p99 {floor['p99']:.2f} us", flush=True)
+        print(_figure("eventfds of one node", _signals("floor", SIGNALS, node=two), floor),
+              flush=True)
+        print(_figure("ivshmem, there and back", _ivshmem(one, two), floor), flush=True)
         for busy_poll in (500, 0):
             _set_busy_poll(lab, busy_poll)
             state = "receiver looks" if busy_poll else "receiver sleeps"
@@ -156,22 +177,32 @@ def connect(lab, started):
         print(f"two nodes booted and connected in {time.monotonic() - started:.1f} s")
 
 
+def _options(figure, stack):
+    """Of the nodes; what they need ends with the STACK."""
+    if figure == "load":
+        return load.SMALL
+    if figure == "signal":
+        path = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ivshmem"
+        stack.enter_context(ivshmem.Server(path))
+        return {"extra": ivshmem.arguments(path)}
+    return {}
+
+
 def main():
     figures = {"copy": copy, "put": put, "barrier": barrier, "map": map_segments,
                "revoke": revoke, "signal": signal, "load": load_of_jobs, "connect": connect}
     if len(sys.argv) != 2 or sys.argv[1] not in figures:
         sys.exit(__doc__)
-    lab = testlib.TestLab(2, **(load.SMALL if sys.argv[1] == "load" else {}))
-    started = time.monotonic()
-    try:
+    with contextlib.ExitStack() as stack:
+        lab = testlib.TestLab(2, **_options(sys.argv[1], stack))
+        stack.callback(lab.remove)
+        started = time.monotonic()
         lab.boot()
         if sys.argv[1] == "connect":
             connect(lab, started)
         else:
             pairlib.paths_are_active(lab)
             figures[sys.argv[1]](lab)
-    finally:
-        lab.remove()
 
 
 if __name__ == "__main__":
