@@ -177,6 +177,24 @@ static int rsmka_acl_copy(struct rsmka_acl *acl, u64 user, u32 len,
 	return 0;
 }
 
+/* The access list that a program gives, which the caller frees if this returns 0. */
+static int rsmka_acl_get(const struct rsmka_export *export, u64 user, u32 len,
+			 struct rsmka_acl **out)
+{
+	struct rsmka_acl *acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!acl)
+		return -ENOMEM;
+	ret = rsmka_acl_copy(acl, user, len, export->controller);
+	if (ret) {
+		kfree(acl);
+		return ret;
+	}
+	*out = acl;
+	return 0;
+}
+
 /* Ids that programs may publish; others are the kernel's, see rsm_client.h. */
 static int rsmka_key_check(u32 key)
 {
@@ -197,13 +215,11 @@ int rsmka_file_publish(struct rsmka_file *file, struct rsm_ioc_publish *arg)
 		return RSMERR_BAD_SEG_HNDL;
 	if (!rsmka_file_is_creator(file))
 		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
-	if (!acl)
-		return -ENOMEM;
+	ret = rsmka_acl_get(export, arg->acl, arg->acl_len, &acl);
+	if (ret)
+		return ret;
 
-	ret = rsmka_acl_copy(acl, arg->acl, arg->acl_len, export->controller);
-	if (!ret)
-		ret = rsmka_key_check(key);
+	ret = rsmka_key_check(key);
 	if (!ret)
 		ret = rsmka_file_settle(file);
 	if (!ret)
@@ -242,12 +258,11 @@ int rsmka_file_republish(struct rsmka_file *file, struct rsm_ioc_republish *arg)
 		return -ENOENT;
 	if (!rsmka_file_is_creator(file))
 		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
-	if (!acl)
-		return -ENOMEM;
-	ret = rsmka_acl_copy(acl, arg->acl, arg->acl_len, export->controller);
-	if (!ret)
-		ret = rsmka_file_settle(file);
+	ret = rsmka_acl_get(export, arg->acl, arg->acl_len, &acl);
+	if (ret)
+		return ret;
+
+	ret = rsmka_file_settle(file);
 	if (!ret)
 		ret = rsmka_export_republish(export, acl);
 	kfree(acl);
