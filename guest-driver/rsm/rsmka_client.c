@@ -56,12 +56,19 @@ static void rsmka_client_ended(struct rsmka_segment *seg)
 		ops->ended(client->priv);
 }
 
+/* The kernel may what its node may. */
+static bool rsmka_client_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted)
+{
+	return mode && !rsmka_access_missing(mode, 6, wanted);
+}
+
 static void rsmka_client_free(struct rsmka_segment *seg)
 {
 	kfree_rcu(seg, rcu);
 }
 
 static const struct rsmka_segment_ops rsmka_client_ops = {
+	.permitted = rsmka_client_permitted,
 	.event = rsmka_client_event,
 	.ended = rsmka_client_ended,
 	.free = rsmka_client_free,

@@ -48,6 +48,7 @@ static void rsmka_file_free(struct rsmka_segment *seg)
 }
 
 static const struct rsmka_segment_ops rsmka_file_ops = {
+	.permitted = rsmka_credentials_permit,
 	.event = rsmka_file_event,
 	.zap = rsmka_file_zap,
 	.ended = rsmka_file_ended,
@@ -111,6 +112,14 @@ put_user:
 	return ERR_PTR(ret);
 }
 
+/* A thread of the kernel closes descriptors of everybody; to one that exits no signal comes. */
+static enum rsmka_close_wait rsmka_file_close_wait(void)
+{
+	if (current->flags & PF_KTHREAD)
+		return RSMKA_CLOSE_NO_WAIT;
+	return current->flags & PF_EXITING ? RSMKA_CLOSE_IDLE : RSMKA_CLOSE_KILLABLE;
+}
+
 /*
  * The last close of the descriptor; no mapping of it is left.  Memory that
  * peers have not let go of yet stays pinned, and charged, behind our back.
@@ -124,7 +133,7 @@ void rsmka_file_close(struct rsmka_file *file)
 	if (seg->export)
 		rsmka_watch_stop(&rsmka_binding(seg->export->memory)->watch);
 	if (rsmka_segment_close(seg))
-		rsmka_export_close_wait(seg->export);
+		rsmka_export_close_wait(seg->export, rsmka_file_close_wait());
 	rsmka_segment_put(seg);
 }
 

@@ -6,15 +6,15 @@
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include "../include/kunit_exports.h"
-#include "rsmka_path.h"
+#include "rsmka_file.h"
 
 KUNIT_EXPORT(rsmka_access_missing);
-KUNIT_EXPORT(rsmka_access_permitted);
 KUNIT_EXPORT(rsmka_acl_admits_others);
 KUNIT_EXPORT(rsmka_acl_grants);
 KUNIT_EXPORT(rsmka_acl_lookup);
 KUNIT_EXPORT(rsmka_acl_rows);
 KUNIT_EXPORT(rsmka_charge);
+KUNIT_EXPORT(rsmka_credentials_permit);
 KUNIT_EXPORT(rsmka_ipc_bell);
 KUNIT_EXPORT(rsmka_ipc_queue);
 KUNIT_EXPORT(rsmka_local_node);

@@ -132,6 +132,20 @@ static int rsmka_mmap_error(int ret)
 	}
 }
 
+/* One mapping more of what the share's window shows, which the calling process pays for. */
+static int rsmka_mmap_window(struct rsmka_segment *seg, struct rsmka_share *share,
+			     unsigned long *mappings)
+{
+	struct rsmka_user *payer = rsmka_user_get();
+	int ret;
+
+	if (!payer)
+		return rsmka_mmap_error(-ENOMEM);
+	ret = rsmka_share_map(share, seg, payer, mappings);
+	rsmka_user_put(payer);
+	return rsmka_mmap_error(ret);
+}
+
 static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *share,
 			      struct vm_area_struct *vma)
 {
@@ -149,9 +163,9 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 	if (vma->vm_flags & (never >> 4))
 		return -EACCES;
 
-	ret = rsmka_share_map(share, seg, &share->mappings);
+	ret = rsmka_mmap_window(seg, share, &share->mappings);
 	if (ret)
-		return rsmka_mmap_error(ret);
+		return ret;
 	vma->vm_ops = &rsmka_segment_vm_ops;
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, never);
 	return 0;
@@ -210,9 +224,9 @@ static int rsmka_mmap_events(struct rsmka_segment *seg, struct rsmka_share *shar
 		return -ENXIO;
 	if (vma->vm_flags & VM_EXEC || !(seg->mode & RSMKA_OWNER_WRITE))
 		return -EACCES;
-	ret = rsmka_share_map(share, seg, &share->event_mappings);
+	ret = rsmka_mmap_window(seg, share, &share->event_mappings);
 	if (ret)
-		return rsmka_mmap_error(ret);
+		return ret;
 	down_read(&share->lock);
 	there = !share->path || share->window.events;
 	up_read(&share->lock);

@@ -94,6 +94,7 @@ extern unsigned int rsmka_max_user_share;
 bool rsmka_charge(atomic_long_t *used, unsigned long amount, unsigned long limit);
 unsigned long rsmka_user_part(unsigned long total);
 struct rsmka_user *rsmka_user_get(void);
+struct rsmka_user *rsmka_user_keep(struct rsmka_user *user);
 void rsmka_user_put(struct rsmka_user *user);
 bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount,
 		       unsigned long total);
@@ -151,10 +152,16 @@ struct rsmka_owner {
 	kgid_t gid;
 };
 
+struct rsmka_grant;
 struct rsmka_segment;
 
 /* What a segment wants of its owner.  Those that may be NULL say so. */
 struct rsmka_segment_ops {
+	/*
+	 * Whether the owner may connect with @wanted (owner bits), if @mode is what his node
+	 * gets of the grant.  In the thread that calls for him.  NULL: it never imports.
+	 */
+	bool (*permitted)(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 	/* An event has come.  In any context, under events.wait.lock. */
 	void (*event)(struct rsmka_segment *seg);
 	/*
@@ -239,7 +246,6 @@ bool rsmka_acl_admits_others(const struct rsmka_acl *acl, u32 local_node);
 void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
 		    struct rsmka_access *access);
 u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);
-bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 
 /* ---- memory of exports ---- */
 
@@ -330,7 +336,6 @@ void rsmka_export_from_adapter(struct rsmka_export *export);
 void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
 bool rsmka_export_close(struct rsmka_export *export);
-void rsmka_export_close_wait(struct rsmka_export *export);
 void rsmka_export_gone(struct rsmka_export *export);
 void rsmka_export_free(struct rsmka_export *export);
 
@@ -341,6 +346,14 @@ void rsmka_export_free(struct rsmka_export *export);
 #define RSMKA_END_OVERDUE	1	/* nobody waits any more */
 #define RSMKA_END_FINISHED	2
 
+/* How the thread that has closed an export waits, for a short time, until it is gone. */
+enum rsmka_close_wait {
+	RSMKA_CLOSE_NO_WAIT,
+	RSMKA_CLOSE_KILLABLE,
+	RSMKA_CLOSE_IDLE,		/* whatever signals have come */
+};
+
+void rsmka_export_close_wait(struct rsmka_export *export, enum rsmka_close_wait how);
 void rsmka_end_begin(struct rsmka_export *export);
 void rsmka_end_work(struct work_struct *work);
 void rsmka_end_report(struct rsmka_controller *controller);
@@ -474,7 +487,7 @@ int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags);
 /* ---- where an importer reaches the memory (rsmka_window.c) ---- */
 
 int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
-		    unsigned long *mappings);
+		    struct rsmka_user *payer, unsigned long *mappings);
 void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings);
 void rsmka_share_unmap_all(struct rsmka_share *share);
 bool rsmka_share_is_connected(struct rsmka_share *share);

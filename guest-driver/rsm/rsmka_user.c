@@ -90,6 +90,17 @@ unlock:
 	return user;
 }
 
+/* Another reference. */
+struct rsmka_user *rsmka_user_keep(struct rsmka_user *user)
+{
+	if (!user)
+		return NULL;
+	mutex_lock(&rsmka_users_lock);
+	user->refs++;
+	mutex_unlock(&rsmka_users_lock);
+	return user;
+}
+
 void rsmka_user_put(struct rsmka_user *user)
 {
 	if (!user)
