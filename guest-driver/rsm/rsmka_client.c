@@ -46,7 +46,7 @@ static void rsmka_client_event(struct rsmka_segment *seg)
 		client->ops->event(client->priv);
 }
 
-/* Who silences it then waits for rsmka_shares_lock, before the priv goes. */
+/* Who silences it then waits for the members of the share, before the priv goes. */
 static void rsmka_client_ended(struct rsmka_segment *seg)
 {
 	struct rsmka_client *client = container_of(seg, struct rsmka_client, segment);

@@ -153,6 +153,6 @@ int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *win
 
 	if (rsmka_share_intact(share, window ? window : &share->window))
 		return 0;
-	rsmka_share_end(share);
+	rsmka_share_abort(share);
 	return -ECONNABORTED;
 }

@@ -66,9 +66,16 @@ void rsmka_inode_free(struct inode *inode)
 
 /* ---- segment memory ---- */
 
+/* What is mapped was connected; until ENDED it shows what is the exporter's. */
+static bool rsmka_share_over(const struct rsmka_share *share)
+{
+	lockdep_assert_held(&share->lock);
+	return share->state == RSMKA_ENDED;
+}
+
 static unsigned long rsmka_segment_pfn(struct rsmka_share *share, pgoff_t index)
 {
-	if (share->state != RSMKA_CONNECTED)
+	if (rsmka_share_over(share))
 		return page_to_pfn(share->trash);
 	if (share->path)
 		return PHYS_PFN(share->window.phys) + index;
@@ -181,10 +188,10 @@ static vm_fault_t rsmka_events_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	down_read(&share->lock);
-	if (share->state == RSMKA_CONNECTED && !share->path)
+	if (!rsmka_share_over(share) && !share->path)
 		page = share->exporter->export->event_page;
 	pfn = page_to_pfn(page);
-	if (share->state == RSMKA_CONNECTED && share->path)
+	if (!rsmka_share_over(share) && share->path)
 		pfn = PHYS_PFN(share->window.phys) + (share->grant.length >> PAGE_SHIFT);
 	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
 	up_read(&share->lock);
@@ -248,10 +255,10 @@ static vm_fault_t rsmka_status_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	down_read(&share->lock);
-	if (share->state == RSMKA_CONNECTED)
-		pfn = PHYS_PFN(share->path_state_phys);
-	else
+	if (rsmka_share_over(share))
 		pfn = page_to_pfn(share->path_page);
+	else
+		pfn = PHYS_PFN(share->path_state_phys);
 	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
 	up_read(&share->lock);
 	return ret;

@@ -47,6 +47,7 @@ static struct rsmka_path *rsmka_path_obtain(struct rsmka_controller *controller,
 			path->state = RSM_PATH_DOWN;
 			spin_lock_init(&path->lock);
 			init_waitqueue_head(&path->wait);
+			INIT_LIST_HEAD(&path->shares);
 			rsmka_ipc_init(path);
 			/* Pairs with rsmka_path_find(). */
 			smp_store_release(&controller->paths[node], path);
@@ -98,7 +99,7 @@ void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 	wake_up_all(&path->wait);
 
 	if (agreed) {
-		rsmka_shares_node_lost(controller, node);
+		rsmka_shares_node_lost(path);
 		rsmka_published_node_lost(controller, node);
 	}
 

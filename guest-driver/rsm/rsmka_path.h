@@ -53,6 +53,8 @@ struct rsmka_controller {
 	struct list_head ends;		/* exports that wait for peers; the first one does */
 	struct work_struct end_work;
 
+	struct list_head shares;	/* of segments of this node; rsmka_shares_lock */
+
 	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
 	struct rsmka_path *paths[RSMKA_NODES];
 	struct rsmka_counters counters;	/* between programs of this node */
@@ -106,6 +108,7 @@ struct rsmka_outgoing {
 struct rsmka_path {
 	struct rsmka_controller *controller;
 	u32 node;
+	struct list_head shares;	/* until they have ended; rsmka_shares_lock */
 
 	/*
 	 * Of the adapter, 0 while there is none.  Changes under the lock; who reads it without

@@ -209,24 +209,38 @@ void rsmka_published_announce(struct rsmka_export *export)
 	kfree(told);
 }
 
-/* Shares of this node that have the pages @old go over to the export's present ones. */
+/*
+ * A share of this node, with these pages if @pages; the caller becomes a user of it.  There
+ * are as many as controllers, and each has users as long as it is on the list.
+ */
+static struct rsmka_share *rsmka_published_local(struct rsmka_export *export, struct page **pages)
+{
+	struct rsmka_share *share, *found = NULL;
+
+	mutex_lock(&rsmka_shares_lock);
+	spin_lock(&export->visitors_lock);
+	list_for_each_entry(share, &export->local, local)
+		if (!pages || share->pages == pages)
+			found = share;
+	if (found)
+		found->users++;
+	spin_unlock(&export->visitors_lock);
+	mutex_unlock(&rsmka_shares_lock);
+	return found;
+}
+
+/*
+ * Shares of this node that have the pages @old go over to the export's present ones, which
+ * those have that come.
+ */
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old)
 {
-	struct rsmka_share *share, *found;
+	struct rsmka_share *share;
 
-	/* Keeps shares on the list; those that come have the present pages. */
-	mutex_lock(&rsmka_shares_lock);
-	do {
-		found = NULL;
-		spin_lock(&export->visitors_lock);
-		list_for_each_entry(share, &export->local, local)
-			if (share->pages == old)
-				found = share;
-		spin_unlock(&export->visitors_lock);
-		if (found)
-			rsmka_share_rebound(found, export->memory->pages);
-	} while (found);
-	mutex_unlock(&rsmka_shares_lock);
+	while ((share = rsmka_published_local(export, old))) {
+		rsmka_share_rebound(share, export->memory->pages);
+		rsmka_share_leave(share, NULL);
+	}
 }
 
 /* ---- the end ---- */
@@ -235,19 +249,14 @@ static void rsmka_published_end_local(struct rsmka_export *export)
 {
 	struct rsmka_share *share;
 
-	mutex_lock(&rsmka_shares_lock);
-	for (;;) {
-		spin_lock(&export->visitors_lock);
-		share = list_first_entry_or_null(&export->local, struct rsmka_share, local);
-		if (share)
-			list_del_init(&share->local);
-		spin_unlock(&export->visitors_lock);
-		if (!share)
-			break;
+	while ((share = rsmka_published_local(export, NULL))) {
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_EVICTIONS);
-		rsmka_share_end_locked(share, -ENOENT);
+		/* It is off the list when its mappings are gone, whoever ends it. */
+		rsmka_share_end(share, -ENOENT);
+		/* One that is being connected will never have any. */
+		rsmka_published_detach(share);
+		rsmka_share_leave(share, NULL);
 	}
-	mutex_unlock(&rsmka_shares_lock);
 }
 
 /* From now on nobody connects; those who are connected are told. */

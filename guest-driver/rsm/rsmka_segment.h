@@ -13,8 +13,8 @@
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
  *	    share->members
+ *	      share->lock	also taken by faults, which may wait for memory
  *	      rsmka_shares_lock
- *	        share->lock	also taken by faults
  *	      controller->lock
  *	        xa_lock of rsmka_published
  *	          export->visitors_lock
@@ -22,7 +22,7 @@
  *	            events.wait.lock	interrupts off
  *	controller->watchers_lock	with none of these held, and none is taken under it
  *
- * Events from adapters take rsmka_shares_lock and what is below it; therefore
+ * Events from adapters take share->members and what is below it; therefore
  * no op of an adapter is called under any of these.
  */
 #ifndef RSMKA_SEGMENT_H
@@ -166,10 +166,10 @@ struct rsmka_segment_ops {
 	void (*event)(struct rsmka_segment *seg);
 	/*
 	 * The pages of the connection are others now: take them from whoever has them mapped.
-	 * Under rsmka_shares_lock or share->members.  May be NULL.
+	 * Under share->members.  May be NULL.
 	 */
 	void (*zap)(struct rsmka_segment *seg);
-	/* The connection has ended.  Under rsmka_shares_lock.  May be NULL. */
+	/* The connection has ended.  Under share->members.  May be NULL. */
 	void (*ended)(struct rsmka_segment *seg);
 	/* It is closed, and peers have let go of what it exported.  May sleep.  May be NULL. */
 	void (*gone)(struct rsmka_segment *seg);
@@ -187,7 +187,7 @@ struct rsmka_segment {
 	struct rsmka_export *export;	/* set once, by store-release */
 	struct rsmka_share *share;	/* set once, by store-release, after mode */
 	u32 mode;			/* import: what may be mapped, owner bits count */
-	struct list_head sharers;	/* in share->imports; rsmka_shares_lock, RCU */
+	struct list_head sharers;	/* in share->imports */
 	bool sharing;			/* it is there; rsmka_shares_lock */
 	struct rcu_head rcu;
 	struct rsmka_events events;
@@ -400,6 +400,7 @@ struct rsmka_window {
 enum rsmka_share_state {
 	RSMKA_CONNECTING,
 	RSMKA_CONNECTED,
+	RSMKA_ENDING,			/* who has it mapped still reaches the exporter's pages */
 	RSMKA_ENDED,			/* for good */
 };
 
@@ -408,8 +409,8 @@ enum rsmka_share_state {
  * exporter once and maps the segment once.
  */
 struct rsmka_share {
-	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock, RCU */
-	struct hlist_node by_path;	/* likewise, by controller and node */
+	struct hlist_node table;	/* by key until ENDING; rsmka_shares_lock, RCU */
+	struct list_head on_path;	/* of the path or the controller until ENDED; likewise */
 	struct rcu_head rcu;
 	unsigned int users;		/* imports, threads that use it; rsmka_shares_lock */
 	/* Taken before rsmka_shares_lock, for walks, which may be as long as users like. */
@@ -447,8 +448,8 @@ struct rsmka_share {
 	struct page *path_page;		/* stands in for it afterwards */
 
 	struct page *trash;		/* what importers see after the end */
-	struct rw_semaphore lock;	/* state, against faults; written under both locks */
-	enum rsmka_share_state state;
+	struct rw_semaphore lock;	/* what faults insert: ENDED or not, pages, window */
+	enum rsmka_share_state state;	/* up to ENDING it changes under rsmka_shares_lock */
 
 	struct mutex map_mutex;		/* window, mappings */
 	struct rsmka_window window;	/* of all programs; changed under lock as well */
@@ -457,7 +458,7 @@ struct rsmka_share {
 	struct work_struct reap;	/* after the end: takes it all from processes, unmaps it */
 };
 
-extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of all shares */
+extern struct mutex rsmka_shares_lock;	/* the tables, users, imports of all shares */
 
 void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
@@ -465,12 +466,12 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 			const unsigned long *deadline, struct rsmka_share **out);
 bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
-void rsmka_share_end_locked(struct rsmka_share *share, int outcome);
-void rsmka_share_end(struct rsmka_share *share);
+void rsmka_share_end(struct rsmka_share *share, int outcome);
+void rsmka_share_abort(struct rsmka_share *share);
 void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_shares_controller_gone(struct rsmka_controller *controller);
-void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
+void rsmka_shares_node_lost(struct rsmka_path *path);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
 bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
@@ -490,7 +491,7 @@ int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
 		    struct rsmka_user *payer, unsigned long *mappings);
 void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings);
 void rsmka_share_unmap_all(struct rsmka_share *share);
-bool rsmka_share_is_connected(struct rsmka_share *share);
+bool rsmka_share_is_connected(const struct rsmka_share *share);
 bool rsmka_share_intact(struct rsmka_share *share, const struct rsmka_window *window);
 int rsmka_share_window(struct rsmka_share *share, const struct rsmka_segment *seg,
 		       struct rsmka_window *window);

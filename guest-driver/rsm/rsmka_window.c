@@ -112,9 +112,7 @@ static int rsmka_share_map_locked(struct rsmka_share *share, struct rsmka_user *
 	share->window = fresh;
 	up_write(&share->lock);
 	if (old.handle) {
-		mutex_lock(&rsmka_shares_lock);
 		rsmka_share_zap(share);
-		mutex_unlock(&rsmka_shares_lock);
 		rsmka_window_close(share, &old);
 	}
 	return 0;
@@ -129,14 +127,11 @@ void rsmka_share_unmap_all(struct rsmka_share *share)
 	mutex_unlock(&share->map_mutex);
 }
 
-bool rsmka_share_is_connected(struct rsmka_share *share)
+bool rsmka_share_is_connected(const struct rsmka_share *share)
 {
-	bool connected;
-
-	down_read(&share->lock);
-	connected = share->state == RSMKA_CONNECTED;
-	up_read(&share->lock);
-	return connected;
+	/* Who has seen its generation word raised is told why.  Partner: rsmka_share_dissolve(). */
+	smp_rmb();
+	return READ_ONCE(share->state) == RSMKA_CONNECTED;
 }
 
 /* What a mapping failed for: -EACCES, -ENOSPC, -ENOMEM, or the connection has ended. */
@@ -150,7 +145,7 @@ static int rsmka_share_map_error(struct rsmka_share *share, int ret)
 		return ret;
 	default:
 		/* The exporter, its node or the adapter is gone. */
-		rsmka_share_end(share);
+		rsmka_share_abort(share);
 		return -ECONNABORTED;
 	}
 }
