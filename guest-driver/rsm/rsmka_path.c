@@ -48,6 +48,7 @@ static struct rsmka_path *rsmka_path_obtain(struct rsmka_controller *controller,
 			spin_lock_init(&path->lock);
 			init_waitqueue_head(&path->wait);
 			INIT_LIST_HEAD(&path->shares);
+			INIT_LIST_HEAD(&path->tokens);
 			rsmka_ipc_init(path);
 			/* Pairs with rsmka_path_find(). */
 			smp_store_release(&controller->paths[node], path);
@@ -100,7 +101,7 @@ void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 
 	if (agreed) {
 		rsmka_shares_node_lost(path);
-		rsmka_published_node_lost(controller, node);
+		rsmka_published_node_lost(path);
 	}
 
 	spin_lock_irq(&path->lock);

@@ -109,6 +109,7 @@ struct rsmka_path {
 	struct rsmka_controller *controller;
 	u32 node;
 	struct list_head shares;	/* until they have ended; rsmka_shares_lock */
+	struct list_head tokens;	/* in rsmka_published.c, with a lock there */
 
 	/*
 	 * Of the adapter, 0 while there is none.  Changes under the lock; who reads it without

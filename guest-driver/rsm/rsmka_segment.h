@@ -380,7 +380,7 @@ void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
 int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
-void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
+void rsmka_published_node_lost(struct rsmka_path *path);
 int rsmka_published_attach(struct rsmka_share *share);
 void rsmka_published_detach(struct rsmka_share *share);
 int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patience);
