@@ -81,6 +81,7 @@ enum rsmka_shared {
 	RSMKA_SHARED_PAGES,		/* exported, as for max_exported_memory */
 	RSMKA_SHARED_WINDOW,		/* bytes of adapters' windows */
 	RSMKA_SHARED_ROWS,		/* access rights that differ, in adapters */
+	RSMKA_SHARED_SPACE,		/* bytes of adapters' addresses for exports */
 	RSMKA_SHARED_KINDS,
 };
 
