@@ -114,6 +114,7 @@ struct sci_inval {
 	wait_queue_head_t wait;	/* claimed was cleared, or the device is done */
 	unsigned long claimed;	/* bit 0: somebody uses the INVAL registers */
 	bool unsettled;		/* under it: the adapter may be busy with a disabling */
+	bool over;		/* for good: no peer reaches this node, and the adapter is reset */
 	u64 started;
 	u64 completed;
 };
@@ -277,7 +278,8 @@ void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
 int sci_inval_nothing(struct sci_device *sd);
 void sci_inval_settle(struct sci_device *sd);
 bool sci_inval_settle_timeout(struct sci_device *sd, long patience);
-void sci_inval_settle_aloud(struct sci_device *sd);
+int sci_inval_settle_aloud(struct sci_device *sd);
+void sci_inval_force(struct sci_device *sd);
 bool sci_inval_claim(struct sci_device *sd, long patience);
 void sci_inval_release(struct sci_device *sd);
 void sci_inval_poll(struct sci_device *sd);
