@@ -87,6 +87,7 @@ EXPORT_SYMBOL_GPL(rsmka_peer_up);
 void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 {
 	struct rsmka_path *path = rsmka_path_find(controller, node);
+	LIST_HEAD(forgotten);
 	bool agreed;
 
 	if (!path)
@@ -95,9 +96,9 @@ void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 	agreed = path->state == RSM_PATH_ACTIVE;
 	path->state = RSM_PATH_GOING_DOWN;
 	WRITE_ONCE(path->session, 0);
-	rsmka_ipc_reset_locked(path);
+	rsmka_ipc_reset_locked(path, &forgotten);
 	spin_unlock_irq(&path->lock);
-	wake_up_all(&path->wait);
+	rsmka_ipc_forget(path, &forgotten);
 
 	if (agreed) {
 		rsmka_shares_node_lost(path);

@@ -18,7 +18,7 @@
  *	      controller->lock
  *	        xa_lock of rsmka_published
  *	          export->visitors_lock
- *	            path->lock		interrupts off
+ *	            path->lock		interrupts off, also of share->asked
  *	            events.wait.lock	interrupts off
  *	controller->watchers_lock	with none of these held, and none is taken under it
  *
@@ -420,6 +420,7 @@ struct rsmka_share {
 	struct list_head imports;
 	unsigned int nr_imports;	/* likewise */
 	int outcome;			/* why CONNECTING must end; rsmka_shares_lock */
+	wait_queue_head_t asked;	/* who connects it, for the reply */
 	struct completion settled;	/* CONNECTING is over */
 
 	u32 key;

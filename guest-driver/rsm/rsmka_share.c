@@ -83,6 +83,7 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	INIT_LIST_HEAD(&share->local);
 	INIT_LIST_HEAD(&share->on_path);
 	INIT_WORK(&share->reap, rsmka_share_reap);
+	init_waitqueue_head(&share->asked);
 	init_completion(&share->settled);
 	init_rwsem(&share->lock);
 	mutex_init(&share->map_mutex);
@@ -142,8 +143,7 @@ static bool rsmka_share_doom(struct rsmka_share *share, int outcome)
 			WRITE_ONCE(share->outcome, outcome);
 		/* Its thread ends it: nobody else need find it again. */
 		list_del_init(&share->on_path);
-		if (share->path)
-			wake_up_all(&share->path->wait);
+		wake_up(&share->asked);
 		return false;
 	}
 	if (share->state != RSMKA_CONNECTED)

@@ -89,7 +89,7 @@ bool sci_inval_claim(struct sci_device *sd, long patience)
 void sci_inval_release(struct sci_device *sd)
 {
 	clear_bit_unlock(0, &sd->inval.claimed);
-	wake_up_all(&sd->inval.wait);
+	wake_up(&sd->inval.wait);
 }
 
 static void sci_inval_claimed(struct sci_device *sd, u64 first, u64 count)
@@ -122,7 +122,8 @@ static void sci_inval_claimed(struct sci_device *sd, u64 first, u64 count)
 
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
 {
-	wait_event_idle(sd->inval.wait, !test_and_set_bit_lock(0, &sd->inval.claimed));
+	wait_event_idle_exclusive(sd->inval.wait,
+				  !test_and_set_bit_lock(0, &sd->inval.claimed));
 	sci_inval_claimed(sd, first, count);
 }
 
@@ -134,7 +135,8 @@ int sci_inval_nothing(struct sci_device *sd)
 {
 	struct sci_inval *inval = &sd->inval;
 
-	if (wait_event_interruptible(inval->wait, !test_and_set_bit_lock(0, &inval->claimed)))
+	if (wait_event_interruptible_exclusive(inval->wait,
+					       !test_and_set_bit_lock(0, &inval->claimed)))
 		return -EINTR;
 	if (inval->unsettled && wait_event_interruptible(inval->wait, !sci_inval_busy(sd))) {
 		sci_inval_release(sd);
@@ -164,5 +166,5 @@ void sci_inval_force(struct sci_device *sd)
 
 void sci_inval_interrupt(struct sci_device *sd)
 {
-	wake_up_all(&sd->inval.wait);
+	wake_up(&sd->inval.wait);
 }

@@ -333,6 +333,44 @@ static void messages_of_another_session_are_not_put(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, 0), 0);
 }
 
+struct sci_test_sleeper {
+	struct wait_queue_entry entry;
+	unsigned int *woken;
+};
+
+static int sci_test_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	++*container_of(entry, struct sci_test_sleeper, entry)->woken;
+	return 1;
+}
+
+static void a_doorbell_wakes_one_of_many_senders(struct kunit *test)
+{
+	struct sci_test_sleeper sleeper[10];
+	struct sci_peer *peer;
+	unsigned int woken = 0;
+	int i;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	for (i = 0; i < ARRAY_SIZE(sleeper); i++) {
+		init_waitqueue_func_entry(&sleeper[i].entry, sci_test_wake);
+		sleeper[i].woken = &woken;
+		add_wait_queue_exclusive(&peer->tx.wait, &sleeper[i].entry);
+	}
+	sci_message_bell(peer);
+	KUNIT_EXPECT_EQ(test, woken, 1);
+	/* Who does not wait takes nobody's turn. */
+	KUNIT_EXPECT_EQ(test, sci_test_send(test->priv), 0);
+	KUNIT_EXPECT_EQ(test, woken, 1);
+	sci_ring_down(peer);
+	KUNIT_EXPECT_EQ(test, woken, 2);
+	for (i = 0; i < ARRAY_SIZE(sleeper); i++)
+		remove_wait_queue(&peer->tx.wait, &sleeper[i].entry);
+	sci_message_stop(peer);
+}
+
 static void what_is_not_of_the_session_is_left(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
@@ -771,6 +809,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(a_sleeping_peer_is_rung_once),
 	KUNIT_CASE(a_full_ring_says_where_it_waits),
 	KUNIT_CASE(messages_of_another_session_are_not_put),
+	KUNIT_CASE(a_doorbell_wakes_one_of_many_senders),
 	KUNIT_CASE(what_is_not_of_the_session_is_left),
 	KUNIT_CASE(who_looks_is_not_rung),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),
