@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of the node level and of the digits of access control.
+ * Tests of access control: nodes, digits, and what root may.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
 #include <kunit/test.h>
 
 #include "../include/kunit_exports.h"
-#include "rsmka_segment.h"
+#include "rsmka_file.h"
 
 static void empty_list_grants_creation_mode(struct kunit *test)
 {
@@ -68,10 +68,10 @@ static void root_is_permitted_what_the_mode_denies(struct kunit *test)
 	struct rsmka_grant theirs = { .uid = 4711, .gid = 4711 };
 	struct rsmka_grant nobodys = { .uid = U32_MAX, .gid = U32_MAX };
 
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&mine, 0006, 0600));
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&theirs, 0600, 0600));
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&nobodys, 0600, 0600));
-	KUNIT_EXPECT_TRUE(test, rsmka_access_permitted(&theirs, 0600, 0));
+	KUNIT_EXPECT_TRUE(test, rsmka_credentials_permit(&mine, 0006, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_credentials_permit(&theirs, 0600, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_credentials_permit(&nobodys, 0600, 0600));
+	KUNIT_EXPECT_TRUE(test, rsmka_credentials_permit(&theirs, 0600, 0));
 }
 
 static void a_node_without_rights_has_no_privileged_users(struct kunit *test)
@@ -79,8 +79,8 @@ static void a_node_without_rights_has_no_privileged_users(struct kunit *test)
 	struct rsmka_acl acl = { .len = 3, .entry = { { 2, 0 }, { 3, 0002 }, { 2, 0666 } } };
 	struct rsmka_grant mine = { .uid = 0, .gid = 0 };
 
-	KUNIT_EXPECT_FALSE(test, rsmka_access_permitted(&mine, 0, 0600));
-	KUNIT_EXPECT_FALSE(test, rsmka_access_permitted(&mine, 0, 0));
+	KUNIT_EXPECT_FALSE(test, rsmka_credentials_permit(&mine, 0, 0600));
+	KUNIT_EXPECT_FALSE(test, rsmka_credentials_permit(&mine, 0, 0));
 	KUNIT_EXPECT_FALSE(test, rsmka_acl_grants(&acl, 0666, 2));
 	KUNIT_EXPECT_TRUE(test, rsmka_acl_grants(&acl, 0666, 3));
 	KUNIT_EXPECT_FALSE(test, rsmka_acl_grants(&acl, 0666, 4));

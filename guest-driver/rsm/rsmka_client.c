@@ -46,7 +46,7 @@ static void rsmka_client_event(struct rsmka_segment *seg)
 		client->ops->event(client->priv);
 }
 
-/* Who silences it then waits for rsmka_shares_lock, before the priv goes. */
+/* Who silences it then waits for the members of the share, before the priv goes. */
 static void rsmka_client_ended(struct rsmka_segment *seg)
 {
 	struct rsmka_client *client = container_of(seg, struct rsmka_client, segment);
@@ -56,12 +56,19 @@ static void rsmka_client_ended(struct rsmka_segment *seg)
 		ops->ended(client->priv);
 }
 
+/* The kernel may what its node may. */
+static bool rsmka_client_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted)
+{
+	return mode && !rsmka_access_missing(mode, 6, wanted);
+}
+
 static void rsmka_client_free(struct rsmka_segment *seg)
 {
 	kfree_rcu(seg, rcu);
 }
 
 static const struct rsmka_segment_ops rsmka_client_ops = {
+	.permitted = rsmka_client_permitted,
 	.event = rsmka_client_event,
 	.ended = rsmka_client_ended,
 	.free = rsmka_client_free,

@@ -118,6 +118,7 @@ struct rsmka_controller *rsmka_controller_alloc(const char *type, const struct r
 	mutex_init(&controller->paths_lock);
 	mutex_init(&controller->watchers_lock);
 	INIT_LIST_HEAD(&controller->watchers);
+	INIT_LIST_HEAD(&controller->shares);
 	INIT_LIST_HEAD(&controller->exports);
 	INIT_LIST_HEAD(&controller->ends);
 	INIT_WORK(&controller->end_work, rsmka_end_work);

@@ -29,6 +29,7 @@ static const char * const rsmka_export_states[] = {
 static const char * const rsmka_share_states[] = {
 	[RSMKA_CONNECTING] = "connecting",
 	[RSMKA_CONNECTED] = "connected",
+	[RSMKA_ENDING] = "ending",
 	[RSMKA_ENDED] = "ended",
 };
 

@@ -131,14 +131,13 @@ static bool rsmka_end_finished(const struct rsmka_export *export)
  * For a process that closes or ends: wait a little.  As long as peers do not
  * answer, only the first one does, so a process with many exports ends as well.
  */
-void rsmka_export_close_wait(struct rsmka_export *export)
+void rsmka_export_close_wait(struct rsmka_export *export, enum rsmka_close_wait how)
 {
 	long left;
 
-	/* A thread of the kernel closes descriptors of everybody. */
-	if (current->flags & PF_KTHREAD || atomic_read(&rsmka_ends_overdue) > 0)
+	if (how == RSMKA_CLOSE_NO_WAIT || atomic_read(&rsmka_ends_overdue) > 0)
 		return;
-	if (current->flags & PF_EXITING)
+	if (how == RSMKA_CLOSE_IDLE)
 		left = wait_event_idle_timeout(export->ended, rsmka_end_finished(export),
 					       RSMKA_CLOSE_PATIENCE);
 	else

@@ -48,6 +48,7 @@ static void rsmka_file_free(struct rsmka_segment *seg)
 }
 
 static const struct rsmka_segment_ops rsmka_file_ops = {
+	.permitted = rsmka_credentials_permit,
 	.event = rsmka_file_event,
 	.zap = rsmka_file_zap,
 	.ended = rsmka_file_ended,
@@ -111,6 +112,14 @@ put_user:
 	return ERR_PTR(ret);
 }
 
+/* A thread of the kernel closes descriptors of everybody; to one that exits no signal comes. */
+static enum rsmka_close_wait rsmka_file_close_wait(void)
+{
+	if (current->flags & PF_KTHREAD)
+		return RSMKA_CLOSE_NO_WAIT;
+	return current->flags & PF_EXITING ? RSMKA_CLOSE_IDLE : RSMKA_CLOSE_KILLABLE;
+}
+
 /*
  * The last close of the descriptor; no mapping of it is left.  Memory that
  * peers have not let go of yet stays pinned, and charged, behind our back.
@@ -124,7 +133,7 @@ void rsmka_file_close(struct rsmka_file *file)
 	if (seg->export)
 		rsmka_watch_stop(&rsmka_binding(seg->export->memory)->watch);
 	if (rsmka_segment_close(seg))
-		rsmka_export_close_wait(seg->export);
+		rsmka_export_close_wait(seg->export, rsmka_file_close_wait());
 	rsmka_segment_put(seg);
 }
 
@@ -177,6 +186,24 @@ static int rsmka_acl_copy(struct rsmka_acl *acl, u64 user, u32 len,
 	return 0;
 }
 
+/* The access list that a program gives, which the caller frees if this returns 0. */
+static int rsmka_acl_get(const struct rsmka_export *export, u64 user, u32 len,
+			 struct rsmka_acl **out)
+{
+	struct rsmka_acl *acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!acl)
+		return -ENOMEM;
+	ret = rsmka_acl_copy(acl, user, len, export->controller);
+	if (ret) {
+		kfree(acl);
+		return ret;
+	}
+	*out = acl;
+	return 0;
+}
+
 /* Ids that programs may publish; others are the kernel's, see rsm_client.h. */
 static int rsmka_key_check(u32 key)
 {
@@ -197,13 +224,11 @@ int rsmka_file_publish(struct rsmka_file *file, struct rsm_ioc_publish *arg)
 		return RSMERR_BAD_SEG_HNDL;
 	if (!rsmka_file_is_creator(file))
 		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
-	if (!acl)
-		return -ENOMEM;
+	ret = rsmka_acl_get(export, arg->acl, arg->acl_len, &acl);
+	if (ret)
+		return ret;
 
-	ret = rsmka_acl_copy(acl, arg->acl, arg->acl_len, export->controller);
-	if (!ret)
-		ret = rsmka_key_check(key);
+	ret = rsmka_key_check(key);
 	if (!ret)
 		ret = rsmka_file_settle(file);
 	if (!ret)
@@ -242,12 +267,11 @@ int rsmka_file_republish(struct rsmka_file *file, struct rsm_ioc_republish *arg)
 		return -ENOENT;
 	if (!rsmka_file_is_creator(file))
 		return RSMERR_NOT_CREATOR;
-	acl = kmalloc(sizeof(*acl), GFP_KERNEL_ACCOUNT);
-	if (!acl)
-		return -ENOMEM;
-	ret = rsmka_acl_copy(acl, arg->acl, arg->acl_len, export->controller);
-	if (!ret)
-		ret = rsmka_file_settle(file);
+	ret = rsmka_acl_get(export, arg->acl, arg->acl_len, &acl);
+	if (ret)
+		return ret;
+
+	ret = rsmka_file_settle(file);
 	if (!ret)
 		ret = rsmka_export_republish(export, acl);
 	kfree(acl);

@@ -66,6 +66,10 @@ struct inode *rsmka_inode_new(void);
 void rsmka_inode_free(struct inode *inode);
 int rsmka_file_mmap(struct rsmka_file *file, struct vm_area_struct *vma);
 
+/* ---- what the calling process may (rsmka_credentials.c) ---- */
+
+bool rsmka_credentials_permit(const struct rsmka_grant *grant, u32 mode, u32 wanted);
+
 /* ---- memory of processes (rsmka_pin.c, rsmka_watch.c, rsmka_hotplug.c) ---- */
 
 struct rsmka_pinned {

@@ -20,19 +20,13 @@ static u32 rsmka_import_mode(u32 wanted, u32 granted)
 	return mode & granted;
 }
 
-/* What the node is offered, then what the process may; the kernel's own may what its node may. */
+/* What the node is offered, then what the owner of the segment may. */
 static int rsmka_import_verdict(const struct rsmka_segment *seg, const struct rsmka_share *share,
 				u32 offer, u32 wanted)
 {
-	bool permitted;
-
 	if (!(offer & RSMKA_LISTED))
 		return -EACCES;
-	if (seg->user)
-		permitted = rsmka_access_permitted(&share->grant, offer & RSMKA_MODE, wanted);
-	else
-		permitted = offer & RSMKA_MODE && !rsmka_access_missing(offer, 6, wanted);
-	return permitted ? 0 : -EPERM;
+	return seg->ops->permitted(&share->grant, offer & RSMKA_MODE, wanted) ? 0 : -EPERM;
 }
 
 /*
@@ -159,6 +153,6 @@ int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *win
 
 	if (rsmka_share_intact(share, window ? window : &share->window))
 		return 0;
-	rsmka_share_end(share);
+	rsmka_share_abort(share);
 	return -ECONNABORTED;
 }

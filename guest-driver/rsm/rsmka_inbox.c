@@ -95,14 +95,14 @@ static bool rsmka_handle_reply(struct rsmka_path *path, const void *data, bool m
 		return true;
 	spin_lock_irqsave(&path->lock, flags);
 	request = &path->request[index];
-	if (request->used && !request->answered && request->number == number) {
+	if (request->share && !request->answered && request->number == number) {
 		request->reply = *msg;
 		/* Pairs with rsmka_request_over(). */
 		smp_store_release(&request->answered, true);
+		wake_up(&request->share->asked);
 	}
 	spin_unlock_irqrestore(&path->lock, flags);
 	rsmka_look_came(&path->look_time);
-	wake_up_all(&path->wait);
 	return true;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "../include/wait_turn.h"
 #include "rsmka_path.h"
 
 #define RSMKA_OUTBOX_MAX	4096
@@ -185,17 +186,18 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
 
 /* ---- requests ---- */
 
-static struct rsmka_request *rsmka_request_take(struct rsmka_path *path, u32 session, bool *over)
+static struct rsmka_request *rsmka_request_take(struct rsmka_share *share, bool *over)
 {
 	struct rsmka_request *request, *taken = NULL;
+	struct rsmka_path *path = share->path;
 
 	spin_lock_irq(&path->lock);
-	*over = path->session != session;
+	*over = path->session != share->session;
 	for (request = path->request; request < path->request + RSMKA_REQUESTS; request++) {
-		if (*over || request->used)
+		if (*over || request->share)
 			continue;
 		taken = request;
-		taken->used = true;
+		taken->share = share;
 		taken->answered = false;
 		taken->number = (++path->sequence << 8) | (request - path->request);
 		break;
@@ -207,9 +209,9 @@ static struct rsmka_request *rsmka_request_take(struct rsmka_path *path, u32 ses
 static void rsmka_request_give(struct rsmka_path *path, struct rsmka_request *request)
 {
 	spin_lock_irq(&path->lock);
-	request->used = false;
+	request->share = NULL;
 	spin_unlock_irq(&path->lock);
-	wake_up_all(&path->wait);
+	wake_up(&path->wait);
 }
 
 struct rsmka_request_wait {
@@ -257,7 +259,7 @@ static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *re
 		return ret == -EINTR || ret == -ETIMEDOUT ? ret : -ECONNABORTED;
 	__set_bit(path->node, nodes);
 	if (!rsmka_look(path->controller, nodes, &path->look_time, rsmka_request_over, &wait)) {
-		ret = rsmka_wait_over(wait_event_interruptible_timeout(path->wait,
+		ret = rsmka_wait_over(wait_event_interruptible_timeout(share->asked,
 								       rsmka_request_over(&wait),
 								       rsmka_patience(deadline)));
 		if (ret)
@@ -306,13 +308,14 @@ int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline)
 	bool granted;
 	int ret;
 
-	ret = rsmka_wait_over(wait_event_interruptible_timeout(path->wait,
-			(request = rsmka_request_take(path, share->session, &over)) || over,
+	ret = rsmka_wait_over(wait_turn_interruptible_timeout(path->wait,
+			(request = rsmka_request_take(share, &over)) || over,
 			rsmka_patience(deadline)));
-	if (ret)
-		return ret;
-	if (!request)
-		return -ECONNABORTED;
+	if (!request) {
+		/* The session has ended for the next one, too, or it is his turn. */
+		wake_up(&path->wait);
+		return ret ? ret : -ECONNABORTED;
+	}
 	ret = rsmka_request_ask(share, request, deadline);
 	if (!ret)
 		ret = rsmka_reply_parse(&request->reply, &share->grant);
@@ -339,14 +342,28 @@ void rsmka_ipc_init(struct rsmka_path *path)
 	INIT_WORK(&path->outbox_work, rsmka_outbox_work);
 }
 
-/* A session ends: forget what is queued.  Who waits sees that. */
-void rsmka_ipc_reset_locked(struct rsmka_path *path)
+/* A session ends.  What was queued goes to @forgotten; who waits sees that. */
+void rsmka_ipc_reset_locked(struct rsmka_path *path, struct list_head *forgotten)
+{
+	struct rsmka_request *request;
+
+	lockdep_assert_held(&path->lock);
+	list_splice_init(&path->outbox, forgotten);
+	for (request = path->request; request < path->request + RSMKA_REQUESTS; request++)
+		if (request->share)
+			wake_up(&request->share->asked);
+	wake_up(&path->wait);
+}
+
+void rsmka_ipc_forget(struct rsmka_path *path, struct list_head *forgotten)
 {
 	struct rsmka_outgoing *out, *next;
 
-	lockdep_assert_held(&path->lock);
-	list_for_each_entry_safe(out, next, &path->outbox, list) {
+	list_for_each_entry_safe(out, next, forgotten, list) {
 		list_del(&out->list);
+		spin_lock_irq(&path->lock);
 		rsmka_outgoing_release_locked(path, out);
+		spin_unlock_irq(&path->lock);
+		cond_resched();
 	}
 }

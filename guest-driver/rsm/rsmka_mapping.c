@@ -66,9 +66,16 @@ void rsmka_inode_free(struct inode *inode)
 
 /* ---- segment memory ---- */
 
+/* What is mapped was connected; until ENDED it shows what is the exporter's. */
+static bool rsmka_share_over(const struct rsmka_share *share)
+{
+	lockdep_assert_held(&share->lock);
+	return share->state == RSMKA_ENDED;
+}
+
 static unsigned long rsmka_segment_pfn(struct rsmka_share *share, pgoff_t index)
 {
-	if (share->state != RSMKA_CONNECTED)
+	if (rsmka_share_over(share))
 		return page_to_pfn(share->trash);
 	if (share->path)
 		return PHYS_PFN(share->window.phys) + index;
@@ -132,6 +139,20 @@ static int rsmka_mmap_error(int ret)
 	}
 }
 
+/* One mapping more of what the share's window shows, which the calling process pays for. */
+static int rsmka_mmap_window(struct rsmka_segment *seg, struct rsmka_share *share,
+			     unsigned long *mappings)
+{
+	struct rsmka_user *payer = rsmka_user_get();
+	int ret;
+
+	if (!payer)
+		return rsmka_mmap_error(-ENOMEM);
+	ret = rsmka_share_map(share, seg, payer, mappings);
+	rsmka_user_put(payer);
+	return rsmka_mmap_error(ret);
+}
+
 static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *share,
 			      struct vm_area_struct *vma)
 {
@@ -149,9 +170,9 @@ static int rsmka_mmap_segment(struct rsmka_segment *seg, struct rsmka_share *sha
 	if (vma->vm_flags & (never >> 4))
 		return -EACCES;
 
-	ret = rsmka_share_map(share, seg, &share->mappings);
+	ret = rsmka_mmap_window(seg, share, &share->mappings);
 	if (ret)
-		return rsmka_mmap_error(ret);
+		return ret;
 	vma->vm_ops = &rsmka_segment_vm_ops;
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, never);
 	return 0;
@@ -167,10 +188,10 @@ static vm_fault_t rsmka_events_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	down_read(&share->lock);
-	if (share->state == RSMKA_CONNECTED && !share->path)
+	if (!rsmka_share_over(share) && !share->path)
 		page = share->exporter->export->event_page;
 	pfn = page_to_pfn(page);
-	if (share->state == RSMKA_CONNECTED && share->path)
+	if (!rsmka_share_over(share) && share->path)
 		pfn = PHYS_PFN(share->window.phys) + (share->grant.length >> PAGE_SHIFT);
 	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
 	up_read(&share->lock);
@@ -210,9 +231,9 @@ static int rsmka_mmap_events(struct rsmka_segment *seg, struct rsmka_share *shar
 		return -ENXIO;
 	if (vma->vm_flags & VM_EXEC || !(seg->mode & RSMKA_OWNER_WRITE))
 		return -EACCES;
-	ret = rsmka_share_map(share, seg, &share->event_mappings);
+	ret = rsmka_mmap_window(seg, share, &share->event_mappings);
 	if (ret)
-		return rsmka_mmap_error(ret);
+		return ret;
 	down_read(&share->lock);
 	there = !share->path || share->window.events;
 	up_read(&share->lock);
@@ -234,10 +255,10 @@ static vm_fault_t rsmka_status_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	down_read(&share->lock);
-	if (share->state == RSMKA_CONNECTED)
-		pfn = PHYS_PFN(share->path_state_phys);
-	else
+	if (rsmka_share_over(share))
 		pfn = page_to_pfn(share->path_page);
+	else
+		pfn = PHYS_PFN(share->path_state_phys);
 	ret = vmf_insert_pfn(vmf->vma, vmf->address & PAGE_MASK, pfn);
 	up_read(&share->lock);
 	return ret;

@@ -47,6 +47,8 @@ static struct rsmka_path *rsmka_path_obtain(struct rsmka_controller *controller,
 			path->state = RSM_PATH_DOWN;
 			spin_lock_init(&path->lock);
 			init_waitqueue_head(&path->wait);
+			INIT_LIST_HEAD(&path->shares);
+			INIT_LIST_HEAD(&path->tokens);
 			rsmka_ipc_init(path);
 			/* Pairs with rsmka_path_find(). */
 			smp_store_release(&controller->paths[node], path);
@@ -85,6 +87,7 @@ EXPORT_SYMBOL_GPL(rsmka_peer_up);
 void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 {
 	struct rsmka_path *path = rsmka_path_find(controller, node);
+	LIST_HEAD(forgotten);
 	bool agreed;
 
 	if (!path)
@@ -93,13 +96,13 @@ void rsmka_peer_down(struct rsmka_controller *controller, u32 node)
 	agreed = path->state == RSM_PATH_ACTIVE;
 	path->state = RSM_PATH_GOING_DOWN;
 	WRITE_ONCE(path->session, 0);
-	rsmka_ipc_reset_locked(path);
+	rsmka_ipc_reset_locked(path, &forgotten);
 	spin_unlock_irq(&path->lock);
-	wake_up_all(&path->wait);
+	rsmka_ipc_forget(path, &forgotten);
 
 	if (agreed) {
-		rsmka_shares_node_lost(controller, node);
-		rsmka_published_node_lost(controller, node);
+		rsmka_shares_node_lost(path);
+		rsmka_published_node_lost(path);
 	}
 
 	spin_lock_irq(&path->lock);

@@ -53,6 +53,8 @@ struct rsmka_controller {
 	struct list_head ends;		/* exports that wait for peers; the first one does */
 	struct work_struct end_work;
 
+	struct list_head shares;	/* of segments of this node; rsmka_shares_lock */
+
 	struct mutex paths_lock;	/* creation of paths; entries stay until the end */
 	struct rsmka_path *paths[RSMKA_NODES];
 	struct rsmka_counters counters;	/* between programs of this node */
@@ -82,9 +84,9 @@ extern struct rsmka_controller *rsmka_loopback;
 
 /* ---- paths (rsmka_path.c: state; rsmka_ipc.c, rsmka_inbox.c: messages) ---- */
 
-/* A CONNECT that waits for its reply. */
+/* A CONNECT that waits for its reply, in share->asked. */
 struct rsmka_request {
-	bool used;
+	struct rsmka_share *share;	/* NULL: not used */
 	bool answered;
 	u32 number;			/* index in the low byte, sequence number above */
 	struct rsmka_msg_reply reply;
@@ -106,6 +108,8 @@ struct rsmka_outgoing {
 struct rsmka_path {
 	struct rsmka_controller *controller;
 	u32 node;
+	struct list_head shares;	/* until they have ended; rsmka_shares_lock */
+	struct list_head tokens;	/* in rsmka_published.c, with a lock there */
 
 	/*
 	 * Of the adapter, 0 while there is none.  Changes under the lock; who reads it without
@@ -118,7 +122,7 @@ struct rsmka_path {
 	u32 remote_unit;
 	u64 remote_hwaddr;
 
-	wait_queue_head_t wait;		/* free requests, replies, the session's end */
+	wait_queue_head_t wait;		/* in turn: a free request, or the session's end */
 	struct rsmka_request request[RSMKA_REQUESTS];
 	u32 sequence;			/* of request numbers */
 
@@ -152,7 +156,8 @@ static inline long rsmka_patience(const unsigned long *deadline)
 }
 
 void rsmka_ipc_init(struct rsmka_path *path);
-void rsmka_ipc_reset_locked(struct rsmka_path *path);
+void rsmka_ipc_reset_locked(struct rsmka_path *path, struct list_head *forgotten);
+void rsmka_ipc_forget(struct rsmka_path *path, struct list_head *forgotten);
 int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, size_t size,
 		   long patience);
 void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_reply *reply);

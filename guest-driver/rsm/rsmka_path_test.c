@@ -296,6 +296,60 @@ static void who_waits_for_nothing_posts_by_the_outbox(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_await(fake, RSMKA_MSG_BELL, 1, NULL));
 }
 
+/* As many threads as users like. */
+#define SLEEPERS	50
+
+struct sleeper {
+	struct wait_queue_entry entry;
+	unsigned int *woken;
+};
+
+static int sleeper_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	++*container_of(entry, struct sleeper, entry)->woken;
+	return 1;
+}
+
+/* They wait in turn until they are removed; those that are woken are counted. */
+static struct sleeper *sleepers_add(struct kunit *test, struct wait_queue_head *wait,
+				    unsigned int *woken)
+{
+	struct sleeper *sleepers = kunit_kcalloc(test, SLEEPERS, sizeof(*sleepers), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, sleepers);
+	for (i = 0; i < SLEEPERS; i++) {
+		init_waitqueue_func_entry(&sleepers[i].entry, sleeper_wake);
+		sleepers[i].woken = woken;
+		add_wait_queue_exclusive(wait, &sleepers[i].entry);
+	}
+	return sleepers;
+}
+
+static void sleepers_remove(struct wait_queue_head *wait, struct sleeper *sleepers)
+{
+	int i;
+
+	for (i = 0; i < SLEEPERS; i++)
+		remove_wait_queue(wait, &sleepers[i].entry);
+}
+
+/* A reply is handled in an interrupt. */
+static void who_waits_to_ask_is_not_woken_by_replies(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct rsmka_msg_reply reply = {};
+	unsigned int woken = 0;
+	struct sleeper *sleepers = sleepers_add(test, &fake->path->wait, &woken);
+
+	fake_receive(fake, &reply, RSMKA_MSG_REPLY, sizeof(reply));
+	KUNIT_EXPECT_EQ(test, woken, 0);
+	/* The first one tells the next one. */
+	rsmka_peer_down(fake->controller, PEER);
+	KUNIT_EXPECT_EQ(test, woken, 1);
+	sleepers_remove(&fake->path->wait, sleepers);
+}
+
 static bool fake_has_come(const void *data)
 {
 	const struct fake *fake = data;
@@ -348,6 +402,7 @@ static struct kunit_case rsmka_path_cases[] = {
 	KUNIT_CASE(answers_wait_for_room_without_anybody),
 	KUNIT_CASE(a_session_that_ends_forgets_what_was_queued),
 	KUNIT_CASE(who_waits_for_nothing_posts_by_the_outbox),
+	KUNIT_CASE(who_waits_to_ask_is_not_woken_by_replies),
 	KUNIT_CASE(looking_in_vain_becomes_shorter),
 	{}
 };

@@ -76,33 +76,41 @@ static bool rsmka_charge_locked(struct rsmka_pinned *pinned, unsigned long nr_pa
 	return false;
 }
 
-/* Whoever frees @pinned uncharges; nothing is charged if it is refused. */
-static bool rsmka_pin_charge(struct rsmka_pinned *pinned, unsigned long nr_pages)
-{
-	unsigned long limit = rsmka_pinned_limit();
-
-	if (!rsmka_charge(&rsmka_exported_pages, nr_pages, limit))
-		return false;
-	if (!rsmka_user_charge(pinned->user, RSMKA_SHARED_PAGES, nr_pages, limit))
-		goto undo_total;
-	if (!rsmka_charge_locked(pinned, nr_pages))
-		goto undo_user;
-	return true;
-
-undo_user:
-	rsmka_user_uncharge(pinned->user, RSMKA_SHARED_PAGES, nr_pages);
-undo_total:
-	atomic_long_sub(nr_pages, &rsmka_exported_pages);
-	return false;
-}
-
-static void rsmka_pin_uncharge(struct rsmka_pinned *pinned, unsigned long nr_pages)
+static void rsmka_uncharge_locked(struct rsmka_pinned *pinned, unsigned long nr_pages)
 {
 	atomic64_sub(nr_pages, &pinned->mm->pinned_vm);
 	if (pinned->locker) {
 		atomic_long_sub(nr_pages, &pinned->locker->locked_vm);
 		free_uid(pinned->locker);
 	}
+}
+
+/*
+ * Whoever frees @pinned uncharges; nothing is charged if it is refused.  What all users share
+ * comes last: what a user's own limits refuse is never seen in it by others.
+ */
+static bool rsmka_pin_charge(struct rsmka_pinned *pinned, unsigned long nr_pages)
+{
+	unsigned long limit = rsmka_pinned_limit();
+
+	if (!rsmka_user_charge(pinned->user, RSMKA_SHARED_PAGES, nr_pages, limit))
+		return false;
+	if (!rsmka_charge_locked(pinned, nr_pages))
+		goto undo_user;
+	if (!rsmka_charge(&rsmka_exported_pages, nr_pages, limit))
+		goto undo_locked;
+	return true;
+
+undo_locked:
+	rsmka_uncharge_locked(pinned, nr_pages);
+undo_user:
+	rsmka_user_uncharge(pinned->user, RSMKA_SHARED_PAGES, nr_pages);
+	return false;
+}
+
+static void rsmka_pin_uncharge(struct rsmka_pinned *pinned, unsigned long nr_pages)
+{
+	rsmka_uncharge_locked(pinned, nr_pages);
 	rsmka_user_uncharge(pinned->user, RSMKA_SHARED_PAGES, nr_pages);
 	atomic_long_sub(nr_pages, &rsmka_exported_pages);
 }

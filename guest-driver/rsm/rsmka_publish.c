@@ -84,6 +84,39 @@ static int rsmka_export_join_controller(struct rsmka_export *export)
 	return ret;
 }
 
+/* Bytes of the adapter's addresses that the pages and that of the events take. */
+static unsigned long rsmka_export_space(const struct rsmka_export *export)
+{
+	return export->length + PAGE_SIZE;
+}
+
+/* Before the adapter gives it anything. */
+static int rsmka_export_charge(struct rsmka_export *export, const struct rsmka_access *access)
+{
+	struct rsmka_controller *controller = export->controller;
+	struct rsmka_user *user = export->segment->user;
+	struct rsmka_row *row;
+
+	row = rsmka_row_get(user, controller, access);
+	if (IS_ERR(row))
+		return PTR_ERR(row);
+	if (!rsmka_user_charge(user, RSMKA_SHARED_SPACE, rsmka_export_space(export),
+			       controller->attr.tot_export_segment_size ?: LONG_MAX / 100)) {
+		rsmka_row_put(row);
+		return -ENOSPC;
+	}
+	export->row = row;
+	return 0;
+}
+
+static void rsmka_export_uncharge(struct rsmka_export *export)
+{
+	rsmka_user_uncharge(export->segment->user, RSMKA_SHARED_SPACE,
+			    rsmka_export_space(export));
+	rsmka_row_put(export->row);
+	export->row = NULL;
+}
+
 /*
  * Hand the pages to the adapter, unless no other node may connect.  One that
  * may, but has no access, keeps the address until it gets some by REPUBLISH.
@@ -99,19 +132,15 @@ static int rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 	lockdep_assert_held(&export->lock);
 	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
 		return 0;
-	export->row = rsmka_row_get(export->segment->user, controller, access);
-	if (IS_ERR(export->row)) {
-		ret = PTR_ERR(export->row);
-		export->row = NULL;
+	ret = rsmka_export_charge(export, access);
+	if (ret)
 		return rsmka_publish_error(ret);
-	}
 	ret = controller->ops->publish(controller->adapter, memory->pages, memory->nr_pages,
 				       export->event_page, access, export->waits,
 				       address, &export->handle);
 	if (ret) {
 		export->handle = NULL;
-		rsmka_row_put(export->row);
-		export->row = NULL;
+		rsmka_export_uncharge(export);
 	}
 	return rsmka_publish_error(ret);
 }
@@ -120,11 +149,11 @@ void rsmka_export_from_adapter(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
 
-	if (export->handle)
-		controller->ops->unpublish(controller->adapter, export->handle);
+	if (!export->handle)
+		return;
+	controller->ops->unpublish(controller->adapter, export->handle);
 	export->handle = NULL;
-	rsmka_row_put(export->row);
-	export->row = NULL;
+	rsmka_export_uncharge(export);
 }
 
 /* On success the export is on the controller's list and the controller entered. */

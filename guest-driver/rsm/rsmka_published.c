@@ -6,7 +6,6 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
-#include <linux/hashtable.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
@@ -25,21 +24,15 @@ u32 rsmka_next_key = RSM_USER_APP_ID_BASE;
 /* That a node imports a segment. */
 struct rsmka_token {
 	struct list_head list;		/* in export->tokens */
-	struct hlist_node by_path;	/* rsmka_tokens_lock */
+	struct list_head on_path;	/* in path->tokens; rsmka_tokens_lock */
 	struct rsmka_export *export;
 	u32 node;
 	u64 cookie;			/* of the share there */
 	u32 mode;			/* all that it was offered so far */
 };
 
-/* All tokens by controller and node, so that the loss of a node costs only its own. */
+/* The tokens of each path, so that the loss of a node costs only its own. */
 static DEFINE_SPINLOCK(rsmka_tokens_lock);	/* innermost */
-static DEFINE_HASHTABLE(rsmka_tokens, 8);
-
-static unsigned long rsmka_token_hash(const struct rsmka_controller *controller, u32 node)
-{
-	return (unsigned long)controller + node * GOLDEN_RATIO_32;
-}
 
 /*
  * Whether a node is heard: it may connect, or it has while it could.  An import
@@ -52,16 +45,17 @@ static void rsmka_published_set_poster(struct rsmka_export *export, u32 node, bo
 		   imports || rsmka_acl_grants(&export->acl, export->mode, node));
 }
 
-static void rsmka_token_add(struct rsmka_export *export, struct rsmka_token *token, u32 node)
+static void rsmka_token_add(struct rsmka_export *export, struct rsmka_token *token,
+			    struct rsmka_path *path)
 {
 	lockdep_assert_held(&export->visitors_lock);
 	token->export = export;
-	token->node = node;
+	token->node = path->node;
 	list_add(&token->list, &export->tokens);
 	export->nr_tokens++;
-	rsmka_published_set_poster(export, node, true);
+	rsmka_published_set_poster(export, token->node, true);
 	spin_lock(&rsmka_tokens_lock);
-	hash_add(rsmka_tokens, &token->by_path, rsmka_token_hash(export->controller, node));
+	list_add(&token->on_path, &path->tokens);
 	spin_unlock(&rsmka_tokens_lock);
 }
 
@@ -73,7 +67,7 @@ static void rsmka_token_remove(struct rsmka_token *token)
 	token->export->nr_tokens--;
 	rsmka_published_set_poster(token->export, token->node, false);
 	spin_lock(&rsmka_tokens_lock);
-	hash_del(&token->by_path);
+	list_del(&token->on_path);
 	spin_unlock(&rsmka_tokens_lock);
 }
 
@@ -209,24 +203,38 @@ void rsmka_published_announce(struct rsmka_export *export)
 	kfree(told);
 }
 
-/* Shares of this node that have the pages @old go over to the export's present ones. */
+/*
+ * A share of this node, with these pages if @pages; the caller becomes a user of it.  There
+ * are as many as controllers, and each has users as long as it is on the list.
+ */
+static struct rsmka_share *rsmka_published_local(struct rsmka_export *export, struct page **pages)
+{
+	struct rsmka_share *share, *found = NULL;
+
+	mutex_lock(&rsmka_shares_lock);
+	spin_lock(&export->visitors_lock);
+	list_for_each_entry(share, &export->local, local)
+		if (!pages || share->pages == pages)
+			found = share;
+	if (found)
+		found->users++;
+	spin_unlock(&export->visitors_lock);
+	mutex_unlock(&rsmka_shares_lock);
+	return found;
+}
+
+/*
+ * Shares of this node that have the pages @old go over to the export's present ones, which
+ * those have that come.
+ */
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old)
 {
-	struct rsmka_share *share, *found;
+	struct rsmka_share *share;
 
-	/* Keeps shares on the list; those that come have the present pages. */
-	mutex_lock(&rsmka_shares_lock);
-	do {
-		found = NULL;
-		spin_lock(&export->visitors_lock);
-		list_for_each_entry(share, &export->local, local)
-			if (share->pages == old)
-				found = share;
-		spin_unlock(&export->visitors_lock);
-		if (found)
-			rsmka_share_rebound(found, export->memory->pages);
-	} while (found);
-	mutex_unlock(&rsmka_shares_lock);
+	while ((share = rsmka_published_local(export, old))) {
+		rsmka_share_rebound(share, export->memory->pages);
+		rsmka_share_leave(share, NULL);
+	}
 }
 
 /* ---- the end ---- */
@@ -235,19 +243,14 @@ static void rsmka_published_end_local(struct rsmka_export *export)
 {
 	struct rsmka_share *share;
 
-	mutex_lock(&rsmka_shares_lock);
-	for (;;) {
-		spin_lock(&export->visitors_lock);
-		share = list_first_entry_or_null(&export->local, struct rsmka_share, local);
-		if (share)
-			list_del_init(&share->local);
-		spin_unlock(&export->visitors_lock);
-		if (!share)
-			break;
+	while ((share = rsmka_published_local(export, NULL))) {
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_EVICTIONS);
-		rsmka_share_end_locked(share, -ENOENT);
+		/* It is off the list when its mappings are gone, whoever ends it. */
+		rsmka_share_end(share, -ENOENT);
+		/* One that is being connected will never have any. */
+		rsmka_published_detach(share);
+		rsmka_share_leave(share, NULL);
 	}
-	mutex_unlock(&rsmka_shares_lock);
 }
 
 /* From now on nobody connects; those who are connected are told. */
@@ -349,7 +352,7 @@ int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 		if (!token) {
 			token = fresh;
 			fresh = NULL;
-			rsmka_token_add(export, token, path->node);
+			rsmka_token_add(export, token, path);
 		}
 		__set_bit(path->node, export->visited);
 		token->cookie = cookie;
@@ -385,34 +388,31 @@ void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
 }
 
 /* The export of any token of a node, with a reference to its segment. */
-static struct rsmka_export *rsmka_token_of_path(struct rsmka_controller *controller, u32 node)
+static struct rsmka_export *rsmka_token_of_path(struct rsmka_path *path)
 {
 	struct rsmka_export *export = NULL;
 	struct rsmka_token *token;
 
 	spin_lock(&rsmka_tokens_lock);
-	hash_for_each_possible(rsmka_tokens, token, by_path,
-			       rsmka_token_hash(controller, node)) {
-		if (token->node != node || token->export->controller != controller)
-			continue;
+	token = list_first_entry_or_null(&path->tokens, struct rsmka_token, on_path);
+	if (token) {
 		/* An export has no token any more when its segment goes. */
 		export = token->export;
 		kref_get(&export->segment->ref);
-		break;
 	}
 	spin_unlock(&rsmka_tokens_lock);
 	return export;
 }
 
 /* Called when the session is over, so that none is added meanwhile. */
-void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node)
+void rsmka_published_node_lost(struct rsmka_path *path)
 {
 	struct rsmka_export *export;
 	struct rsmka_token *token;
 
-	while ((export = rsmka_token_of_path(controller, node))) {
+	while ((export = rsmka_token_of_path(path))) {
 		spin_lock(&export->visitors_lock);
-		token = rsmka_token_find(export, node);
+		token = rsmka_token_find(export, path->node);
 		if (token)
 			rsmka_token_remove(token);
 		spin_unlock(&export->visitors_lock);

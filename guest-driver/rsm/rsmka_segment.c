@@ -126,14 +126,14 @@ bool rsmka_segment_over(const struct rsmka_segment *seg)
 /*
  * Called when an import connects, and when its connection ends: then before
  * anything else can be seen in place of the exporter's memory, so that a
- * program that reads an unchanged word has read true data before.
+ * program that reads an unchanged word has read true data before.  Under the
+ * members of the share.
  */
 u16 rsmka_generation_raise(const struct rsmka_segment *seg)
 {
 	u16 *word = &rsmka_generations[seg->number];
 	u16 generation = *word + 1;
 
-	lockdep_assert_held(&rsmka_shares_lock);
 	WRITE_ONCE(*word, generation);
 	return generation;
 }

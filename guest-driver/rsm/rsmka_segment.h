@@ -13,16 +13,16 @@
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
  *	    share->members
+ *	      share->lock	also taken by faults, which may wait for memory
  *	      rsmka_shares_lock
- *	        share->lock	also taken by faults
  *	      controller->lock
  *	        xa_lock of rsmka_published
  *	          export->visitors_lock
- *	            path->lock		interrupts off
+ *	            path->lock		interrupts off, also of share->asked
  *	            events.wait.lock	interrupts off
  *	controller->watchers_lock	with none of these held, and none is taken under it
  *
- * Events from adapters take rsmka_shares_lock and what is below it; therefore
+ * Events from adapters take share->members and what is below it; therefore
  * no op of an adapter is called under any of these.
  */
 #ifndef RSMKA_SEGMENT_H
@@ -81,6 +81,7 @@ enum rsmka_shared {
 	RSMKA_SHARED_PAGES,		/* exported, as for max_exported_memory */
 	RSMKA_SHARED_WINDOW,		/* bytes of adapters' windows */
 	RSMKA_SHARED_ROWS,		/* access rights that differ, in adapters */
+	RSMKA_SHARED_SPACE,		/* bytes of adapters' addresses for exports */
 	RSMKA_SHARED_KINDS,
 };
 
@@ -94,6 +95,7 @@ extern unsigned int rsmka_max_user_share;
 bool rsmka_charge(atomic_long_t *used, unsigned long amount, unsigned long limit);
 unsigned long rsmka_user_part(unsigned long total);
 struct rsmka_user *rsmka_user_get(void);
+struct rsmka_user *rsmka_user_keep(struct rsmka_user *user);
 void rsmka_user_put(struct rsmka_user *user);
 bool rsmka_user_charge(struct rsmka_user *user, enum rsmka_shared kind, unsigned long amount,
 		       unsigned long total);
@@ -151,18 +153,24 @@ struct rsmka_owner {
 	kgid_t gid;
 };
 
+struct rsmka_grant;
 struct rsmka_segment;
 
 /* What a segment wants of its owner.  Those that may be NULL say so. */
 struct rsmka_segment_ops {
+	/*
+	 * Whether the owner may connect with @wanted (owner bits), if @mode is what his node
+	 * gets of the grant.  In the thread that calls for him.  NULL: it never imports.
+	 */
+	bool (*permitted)(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 	/* An event has come.  In any context, under events.wait.lock. */
 	void (*event)(struct rsmka_segment *seg);
 	/*
 	 * The pages of the connection are others now: take them from whoever has them mapped.
-	 * Under rsmka_shares_lock or share->members.  May be NULL.
+	 * Under share->members.  May be NULL.
 	 */
 	void (*zap)(struct rsmka_segment *seg);
-	/* The connection has ended.  Under rsmka_shares_lock.  May be NULL. */
+	/* The connection has ended.  Under share->members.  May be NULL. */
 	void (*ended)(struct rsmka_segment *seg);
 	/* It is closed, and peers have let go of what it exported.  May sleep.  May be NULL. */
 	void (*gone)(struct rsmka_segment *seg);
@@ -180,7 +188,7 @@ struct rsmka_segment {
 	struct rsmka_export *export;	/* set once, by store-release */
 	struct rsmka_share *share;	/* set once, by store-release, after mode */
 	u32 mode;			/* import: what may be mapped, owner bits count */
-	struct list_head sharers;	/* in share->imports; rsmka_shares_lock, RCU */
+	struct list_head sharers;	/* in share->imports */
 	bool sharing;			/* it is there; rsmka_shares_lock */
 	struct rcu_head rcu;
 	struct rsmka_events events;
@@ -239,7 +247,6 @@ bool rsmka_acl_admits_others(const struct rsmka_acl *acl, u32 local_node);
 void rsmka_acl_rows(const struct rsmka_acl *acl, u32 creation_mode, u32 local_node,
 		    struct rsmka_access *access);
 u32 rsmka_access_missing(u32 granted, unsigned int shift, u32 wanted);
-bool rsmka_access_permitted(const struct rsmka_grant *grant, u32 mode, u32 wanted);
 
 /* ---- memory of exports ---- */
 
@@ -330,7 +337,6 @@ void rsmka_export_from_adapter(struct rsmka_export *export);
 void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
 bool rsmka_export_close(struct rsmka_export *export);
-void rsmka_export_close_wait(struct rsmka_export *export);
 void rsmka_export_gone(struct rsmka_export *export);
 void rsmka_export_free(struct rsmka_export *export);
 
@@ -341,6 +347,14 @@ void rsmka_export_free(struct rsmka_export *export);
 #define RSMKA_END_OVERDUE	1	/* nobody waits any more */
 #define RSMKA_END_FINISHED	2
 
+/* How the thread that has closed an export waits, for a short time, until it is gone. */
+enum rsmka_close_wait {
+	RSMKA_CLOSE_NO_WAIT,
+	RSMKA_CLOSE_KILLABLE,
+	RSMKA_CLOSE_IDLE,		/* whatever signals have come */
+};
+
+void rsmka_export_close_wait(struct rsmka_export *export, enum rsmka_close_wait how);
 void rsmka_end_begin(struct rsmka_export *export);
 void rsmka_end_work(struct work_struct *work);
 void rsmka_end_report(struct rsmka_controller *controller);
@@ -367,7 +381,7 @@ void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
 int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
 			    struct rsmka_grant *grant);
 void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
-void rsmka_published_node_lost(struct rsmka_controller *controller, u32 node);
+void rsmka_published_node_lost(struct rsmka_path *path);
 int rsmka_published_attach(struct rsmka_share *share);
 void rsmka_published_detach(struct rsmka_share *share);
 int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patience);
@@ -387,6 +401,7 @@ struct rsmka_window {
 enum rsmka_share_state {
 	RSMKA_CONNECTING,
 	RSMKA_CONNECTED,
+	RSMKA_ENDING,			/* who has it mapped still reaches the exporter's pages */
 	RSMKA_ENDED,			/* for good */
 };
 
@@ -395,8 +410,8 @@ enum rsmka_share_state {
  * exporter once and maps the segment once.
  */
 struct rsmka_share {
-	struct hlist_node table;	/* by key until ENDED; rsmka_shares_lock, RCU */
-	struct hlist_node by_path;	/* likewise, by controller and node */
+	struct hlist_node table;	/* by key until ENDING; rsmka_shares_lock, RCU */
+	struct list_head on_path;	/* of the path or the controller until ENDED; likewise */
 	struct rcu_head rcu;
 	unsigned int users;		/* imports, threads that use it; rsmka_shares_lock */
 	/* Taken before rsmka_shares_lock, for walks, which may be as long as users like. */
@@ -405,6 +420,7 @@ struct rsmka_share {
 	struct list_head imports;
 	unsigned int nr_imports;	/* likewise */
 	int outcome;			/* why CONNECTING must end; rsmka_shares_lock */
+	wait_queue_head_t asked;	/* who connects it, for the reply */
 	struct completion settled;	/* CONNECTING is over */
 
 	u32 key;
@@ -434,8 +450,8 @@ struct rsmka_share {
 	struct page *path_page;		/* stands in for it afterwards */
 
 	struct page *trash;		/* what importers see after the end */
-	struct rw_semaphore lock;	/* state, against faults; written under both locks */
-	enum rsmka_share_state state;
+	struct rw_semaphore lock;	/* what faults insert: ENDED or not, pages, window */
+	enum rsmka_share_state state;	/* up to ENDING it changes under rsmka_shares_lock */
 
 	struct mutex map_mutex;		/* window, mappings */
 	struct rsmka_window window;	/* of all programs; changed under lock as well */
@@ -444,7 +460,7 @@ struct rsmka_share {
 	struct work_struct reap;	/* after the end: takes it all from processes, unmaps it */
 };
 
-extern struct mutex rsmka_shares_lock;	/* the tables, users, imports, state of all shares */
+extern struct mutex rsmka_shares_lock;	/* the tables, users, imports of all shares */
 
 void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
@@ -452,12 +468,12 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 			const unsigned long *deadline, struct rsmka_share **out);
 bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
-void rsmka_share_end_locked(struct rsmka_share *share, int outcome);
-void rsmka_share_end(struct rsmka_share *share);
+void rsmka_share_end(struct rsmka_share *share, int outcome);
+void rsmka_share_abort(struct rsmka_share *share);
 void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
 void rsmka_shares_controller_gone(struct rsmka_controller *controller);
-void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node);
+void rsmka_shares_node_lost(struct rsmka_path *path);
 void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
 bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
@@ -474,10 +490,10 @@ int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags);
 /* ---- where an importer reaches the memory (rsmka_window.c) ---- */
 
 int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
-		    unsigned long *mappings);
+		    struct rsmka_user *payer, unsigned long *mappings);
 void rsmka_share_unmap(struct rsmka_share *share, unsigned long *mappings);
 void rsmka_share_unmap_all(struct rsmka_share *share);
-bool rsmka_share_is_connected(struct rsmka_share *share);
+bool rsmka_share_is_connected(const struct rsmka_share *share);
 bool rsmka_share_intact(struct rsmka_share *share, const struct rsmka_window *window);
 int rsmka_share_window(struct rsmka_share *share, const struct rsmka_segment *seg,
 		       struct rsmka_window *window);

@@ -14,22 +14,42 @@
 
 #include "rsmka_path.h"
 
-/* The tables; users, imports, state of all shares; all generation words. */
+/*
+ * The table, the lists of paths and controllers; users, imports, state of all shares.  Nothing
+ * that one share has many of is gone through under it.
+ */
 DEFINE_MUTEX(rsmka_shares_lock);
 /* Connecting and connected. */
 static DEFINE_HASHTABLE(rsmka_shares, 12);
-static DEFINE_HASHTABLE(rsmka_shares_by_path, 8);
 static siphash_aligned_key_t rsmka_shares_secret;
 
 static atomic64_t rsmka_last_cookie;
+
+/* Take the pages from all who have them mapped. */
+static void rsmka_share_zap_locked(struct rsmka_share *share)
+{
+	struct rsmka_segment *seg;
+
+	lockdep_assert_held(&share->members);
+	list_for_each_entry(seg, &share->imports, sharers) {
+		if (seg->ops->zap)
+			seg->ops->zap(seg);
+		cond_resched();
+	}
+}
+
+void rsmka_share_zap(struct rsmka_share *share)
+{
+	mutex_lock(&share->members);
+	rsmka_share_zap_locked(share);
+	mutex_unlock(&share->members);
+}
 
 static void rsmka_share_reap(struct work_struct *work)
 {
 	struct rsmka_share *share = container_of(work, struct rsmka_share, reap);
 
-	mutex_lock(&share->members);
 	rsmka_share_zap(share);
-	mutex_unlock(&share->members);
 	rsmka_share_unmap_all(share);
 }
 
@@ -61,7 +81,9 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	share->users = 1;
 	INIT_LIST_HEAD(&share->imports);
 	INIT_LIST_HEAD(&share->local);
+	INIT_LIST_HEAD(&share->on_path);
 	INIT_WORK(&share->reap, rsmka_share_reap);
+	init_waitqueue_head(&share->asked);
 	init_completion(&share->settled);
 	init_rwsem(&share->lock);
 	mutex_init(&share->map_mutex);
@@ -84,18 +106,6 @@ static u64 rsmka_share_hash(const struct rsmka_controller *controller, u32 node,
 	return siphash_3u64((uintptr_t)controller, node, key, &rsmka_shares_secret);
 }
 
-static unsigned long rsmka_path_hash(const struct rsmka_controller *controller, u32 node)
-{
-	return (unsigned long)controller + node * GOLDEN_RATIO_32;
-}
-
-static void rsmka_share_hash_del(struct rsmka_share *share)
-{
-	lockdep_assert_held(&rsmka_shares_lock);
-	hash_del_rcu(&share->table);
-	hash_del(&share->by_path);
-}
-
 static struct rsmka_share *rsmka_share_find(struct rsmka_controller *controller, u32 node,
 					    u32 key)
 {
@@ -110,27 +120,6 @@ static struct rsmka_share *rsmka_share_find(struct rsmka_controller *controller,
 	return NULL;
 }
 
-static void rsmka_share_set_state(struct rsmka_share *share, enum rsmka_share_state state)
-{
-	lockdep_assert_held(&rsmka_shares_lock);
-	down_write(&share->lock);
-	WRITE_ONCE(share->state, state);
-	up_write(&share->lock);
-}
-
-/*
- * Take the pages from all who have them mapped by the share's window.  Under
- * rsmka_shares_lock or share->members.
- */
-void rsmka_share_zap(struct rsmka_share *share)
-{
-	struct rsmka_segment *seg;
-
-	list_for_each_entry(seg, &share->imports, sharers)
-		if (seg->ops->zap)
-			seg->ops->zap(seg);
-}
-
 /* What RSM_MMAP_STATUS shows after the end: a path that is down. */
 static void rsmka_share_freeze_path_state(struct rsmka_share *share)
 {
@@ -143,55 +132,101 @@ static void rsmka_share_freeze_path_state(struct rsmka_share *share)
 }
 
 /*
- * End a share, whoever wants it.  Importers keep their mappings, of nothing
- * now.  Nothing here waits for a peer or calls an adapter.
+ * Nobody joins the share any more.  Under rsmka_shares_lock.  True: it was connected, and the
+ * caller, who has share->members or is its last user, does the rest.
  */
-void rsmka_share_end_locked(struct rsmka_share *share, int outcome)
+static bool rsmka_share_doom(struct rsmka_share *share, int outcome)
 {
-	struct rsmka_segment *seg;
-
 	lockdep_assert_held(&rsmka_shares_lock);
 	if (share->state == RSMKA_CONNECTING) {
 		if (!share->outcome)
 			WRITE_ONCE(share->outcome, outcome);
-		if (share->path)
-			wake_up_all(&share->path->wait);
-		return;
+		/* Its thread ends it: nobody else need find it again. */
+		list_del_init(&share->on_path);
+		wake_up(&share->asked);
+		return false;
 	}
-	if (share->state == RSMKA_ENDED)
-		return;
+	if (share->state != RSMKA_CONNECTED)
+		return false;
 
 	/* Without users it ends because nobody wants it. */
 	if (share->users)
 		rsmka_count(rsmka_share_counters(share), RSM_COUNT_DISCONNECTS);
-	rsmka_share_hash_del(share);
-	list_for_each_entry(seg, &share->imports, sharers)
-		rsmka_generation_raise(seg);
-	if (share->path)
-		rsmka_share_freeze_path_state(share);
-	/* A fault that began before has inserted its page when this returns. */
-	rsmka_share_set_state(share, RSMKA_ENDED);
+	hash_del_rcu(&share->table);
+	WRITE_ONCE(share->state, RSMKA_ENDING);
+	return true;
+}
 
+/* The exporter has nothing to do with it any more. */
+static void rsmka_share_release(struct rsmka_share *share)
+{
 	if (share->path) {
 		/* The window stays until the work has taken it from all processes. */
 		rsmka_ipc_queue(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
 		queue_work(system_unbound_wq, &share->reap);
 	} else {
 		/* The exporter's pages are unpinned once it is off the exporter's list. */
-		rsmka_share_zap(share);
 		rsmka_published_detach(share);
 	}
-	list_for_each_entry(seg, &share->imports, sharers)
-		if (seg->ops->ended)
-			seg->ops->ended(seg);
 }
 
-/* On behalf of a user of the share, who then sees nothing of the exporter's any more. */
-void rsmka_share_end(struct rsmka_share *share)
+/*
+ * From ENDING to ENDED.  This takes as long as there are imports and mappings of them, so no
+ * lock is held but the share's own.
+ */
+static void rsmka_share_dissolve(struct rsmka_share *share)
 {
+	struct rsmka_segment *seg;
+
+	lockdep_assert_held(&share->members);
+	/* ENDING, then the words.  Partner: rsmka_share_is_connected(). */
+	smp_wmb();
+	list_for_each_entry(seg, &share->imports, sharers) {
+		rsmka_generation_raise(seg);
+		cond_resched();
+	}
+	if (share->path)
+		rsmka_share_freeze_path_state(share);
+	/* A fault that began before has inserted its page when this is written. */
+	down_write(&share->lock);
+	WRITE_ONCE(share->state, RSMKA_ENDED);
+	up_write(&share->lock);
+
 	mutex_lock(&rsmka_shares_lock);
-	rsmka_share_end_locked(share, -ECONNABORTED);
+	list_del_init(&share->on_path);
 	mutex_unlock(&rsmka_shares_lock);
+	if (!share->path)
+		rsmka_share_zap_locked(share);
+	rsmka_share_release(share);
+	list_for_each_entry(seg, &share->imports, sharers) {
+		if (seg->ops->ended)
+			seg->ops->ended(seg);
+		cond_resched();
+	}
+}
+
+/*
+ * End a share that the caller is a user of, whoever wants it.  Importers keep their
+ * mappings, of nothing now.  On return it has ended, or the thread that connects it has been
+ * told.  Nothing here waits for a peer or calls an adapter.
+ */
+void rsmka_share_end(struct rsmka_share *share, int outcome)
+{
+	bool doomed;
+
+	mutex_lock(&share->members);
+	mutex_lock(&rsmka_shares_lock);
+	doomed = rsmka_share_doom(share, outcome);
+	mutex_unlock(&rsmka_shares_lock);
+	if (doomed)
+		rsmka_share_dissolve(share);
+	mutex_unlock(&share->members);
+}
+
+/* On behalf of an import, which then sees nothing of the exporter's any more. */
+void rsmka_share_abort(struct rsmka_share *share)
+{
+	rsmka_share_end(share, -ECONNABORTED);
 	flush_work(&share->reap);
 }
 
@@ -215,8 +250,12 @@ void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg)
 			rsmka_generation_raise(seg);
 	}
 	last = --share->users == 0;
-	if (last)
-		rsmka_share_end_locked(share, -ECONNABORTED);
+	/* There are no imports, so nothing takes long. */
+	if (last && rsmka_share_doom(share, -ECONNABORTED)) {
+		WRITE_ONCE(share->state, RSMKA_ENDED);
+		list_del_init(&share->on_path);
+		rsmka_share_release(share);
+	}
 	mutex_unlock(&rsmka_shares_lock);
 	if (seg)
 		mutex_unlock(&share->members);
@@ -276,19 +315,26 @@ static int rsmka_share_establish(struct rsmka_share *share, const unsigned long 
 	if (share->path && !share->offered)
 		WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
 	if (ret) {
-		rsmka_share_hash_del(share);
-		rsmka_share_set_state(share, RSMKA_ENDED);
+		hash_del_rcu(&share->table);
+		list_del_init(&share->on_path);
+		WRITE_ONCE(share->state, RSMKA_ENDED);
 		if (share->exporter)
 			rsmka_published_detach(share);
 	} else {
 		share->writable |= share->grant.mode & RSMKA_OWNER_WRITE;
-		rsmka_share_set_state(share, RSMKA_CONNECTED);
+		WRITE_ONCE(share->state, RSMKA_CONNECTED);
 	}
 	mutex_unlock(&rsmka_shares_lock);
 	rsmka_count(rsmka_share_counters(share),
 		    ret ? RSM_COUNT_CONNECTS_FAILED : RSM_COUNT_CONNECTS_MADE);
 	complete_all(&share->settled);
 	return ret;
+}
+
+/* Shares over one path, or of this node over one controller. */
+static struct list_head *rsmka_share_list(const struct rsmka_share *share)
+{
+	return share->path ? &share->path->shares : &share->controller->shares;
 }
 
 /* The share in the table, or @fresh put into it; the caller becomes a user. */
@@ -301,12 +347,11 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	if (share) {
 		share->users++;
 	} else if (!READ_ONCE(fresh->controller->gone)) {
-		/* The controller looks through the table after it has set `gone`. */
+		/* The controller looks through the lists after it has set `gone`. */
 		share = fresh;
 		hash_add_rcu(rsmka_shares, &share->table,
 			     rsmka_share_hash(share->controller, share->node, share->key));
-		hash_add(rsmka_shares_by_path, &share->by_path,
-			 rsmka_path_hash(share->controller, share->node));
+		list_add_tail(&share->on_path, rsmka_share_list(share));
 	}
 	mutex_unlock(&rsmka_shares_lock);
 	return share;
@@ -381,62 +426,72 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 
 /* ---- what other nodes do ---- */
 
-/* The exporter unpublished. */
-void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
+/* The share that a peer means; the caller becomes a user of it. */
+static struct rsmka_share *rsmka_share_of_peer(struct rsmka_path *path, u32 key, u64 cookie)
 {
 	struct rsmka_share *share;
 
 	mutex_lock(&rsmka_shares_lock);
 	share = rsmka_share_find(path->controller, path->node, key);
 	if (share && share->path && share->cookie == cookie)
-		rsmka_share_end_locked(share, -ENOENT);
+		share->users++;
+	else
+		share = NULL;
 	mutex_unlock(&rsmka_shares_lock);
+	return share;
+}
+
+/* The exporter unpublished. */
+void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
+{
+	struct rsmka_share *share = rsmka_share_of_peer(path, key, cookie);
+
+	if (!share)
+		return;
+	rsmka_share_end(share, -ENOENT);
+	rsmka_share_leave(share, NULL);
+}
+
+/* The first of a list; the caller becomes a user of it. */
+static struct rsmka_share *rsmka_share_first(struct list_head *list)
+{
+	struct rsmka_share *share;
+
+	mutex_lock(&rsmka_shares_lock);
+	share = list_first_entry_or_null(list, struct rsmka_share, on_path);
+	if (share)
+		share->users++;
+	mutex_unlock(&rsmka_shares_lock);
+	return share;
+}
+
+/* Also those whose end somebody else has begun: they are on the list until it is over. */
+static void rsmka_shares_end_all(struct list_head *list)
+{
+	struct rsmka_share *share;
+
+	while ((share = rsmka_share_first(list))) {
+		rsmka_share_end(share, -ECONNABORTED);
+		rsmka_share_leave(share, NULL);
+		cond_resched();
+	}
+}
+
+/* The session is over. */
+void rsmka_shares_node_lost(struct rsmka_path *path)
+{
+	rsmka_shares_end_all(&path->shares);
 }
 
 /* The controller goes, and is `gone` already. */
 void rsmka_shares_controller_gone(struct rsmka_controller *controller)
 {
-	struct rsmka_share *share;
-	struct hlist_node *next;
-	int bucket;
+	u32 node;
 
-	mutex_lock(&rsmka_shares_lock);
-	hash_for_each_safe(rsmka_shares, bucket, next, share, table)
-		if (share->controller == controller)
-			rsmka_share_end_locked(share, -ECONNABORTED);
-	mutex_unlock(&rsmka_shares_lock);
-}
-
-/* One that has not been told; only connecting ones stay in the table when they are. */
-static struct rsmka_share *rsmka_share_of_path(struct rsmka_controller *controller, u32 node)
-{
-	struct rsmka_share *share;
-
-	lockdep_assert_held(&rsmka_shares_lock);
-	hash_for_each_possible(rsmka_shares_by_path, share, by_path,
-			       rsmka_path_hash(controller, node))
-		if (share->controller == controller && share->node == node && share->path &&
-		    (share->state != RSMKA_CONNECTING || !share->outcome))
-			return share;
-	return NULL;
-}
-
-/*
- * Called when the session is over.  A peer that comes and goes has
- * no more to do with what others import than that they take turns with it.
- */
-void rsmka_shares_node_lost(struct rsmka_controller *controller, u32 node)
-{
-	struct rsmka_share *share;
-
-	do {
-		mutex_lock(&rsmka_shares_lock);
-		share = rsmka_share_of_path(controller, node);
-		if (share)
-			rsmka_share_end_locked(share, -ECONNABORTED);
-		mutex_unlock(&rsmka_shares_lock);
-		cond_resched();
-	} while (share);
+	for (node = 1; node < RSMKA_NODES; node++)
+		if (controller->paths[node])
+			rsmka_shares_end_all(&controller->paths[node]->shares);
+	rsmka_shares_end_all(&controller->shares);
 }
 
 /* The exporter has another access list; @offer is 0 if it does not name this node. */
@@ -454,14 +509,15 @@ void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 
 	mutex_unlock(&rsmka_shares_lock);
 }
 
-/* The exporter, on this node, has other memory. */
+/* The exporter, on this node, has other memory.  The caller is a user of the share. */
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages)
 {
-	lockdep_assert_held(&rsmka_shares_lock);
+	mutex_lock(&share->members);
 	down_write(&share->lock);
 	share->pages = pages;
 	up_write(&share->lock);
-	rsmka_share_zap(share);
+	rsmka_share_zap_locked(share);
+	mutex_unlock(&share->members);
 }
 
 /* One event to every import of a share that the caller is a user of. */
@@ -490,15 +546,8 @@ static void rsmka_share_notify_few(struct rsmka_share *share, u32 post_flags)
 
 static bool rsmka_shares_notify(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
 {
-	struct rsmka_share *share;
+	struct rsmka_share *share = rsmka_share_of_peer(path, key, cookie);
 
-	mutex_lock(&rsmka_shares_lock);
-	share = rsmka_share_find(path->controller, path->node, key);
-	if (share && share->path && share->cookie == cookie)
-		share->users++;
-	else
-		share = NULL;
-	mutex_unlock(&rsmka_shares_lock);
 	if (!share)
 		return false;
 	rsmka_share_notify(share, post_flags);

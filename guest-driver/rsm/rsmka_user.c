@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What each user has of what all users share: segments, exported memory, the
- * windows of adapters and their rows of access rights.  Nobody without
+ * What each user has of what all users share: segments, exported memory, the windows of
+ * adapters, their addresses for exports, and their rows of access rights.  Nobody without
  * CAP_SYS_RESOURCE gets more than a part of it.
  *
  * Copyright (C) 2026 The sci-rsm authors
  *
  * A user is the owner of the process' limits (the real uid), whichever process
- * and user namespace it is in.
+ * it is in.  In a user namespace it is whoever has made that: he has others' uids there, as
+ * many as he was given.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/hashtable.h>
-#include <linux/jhash.h>
+#include <linux/once.h>
 #include <linux/sched/user.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
+#include <linux/xarray.h>
 
 #include "rsmka_path.h"
 
@@ -22,11 +26,11 @@ unsigned int rsmka_max_user_share = 50;
 
 /* The tables of users and rows, references to their members. */
 static DEFINE_MUTEX(rsmka_users_lock);
-static DEFINE_HASHTABLE(rsmka_users, 6);
+static DEFINE_XARRAY(rsmka_users);	/* by uid */
 static DEFINE_HASHTABLE(rsmka_rows, 8);
+static siphash_aligned_key_t rsmka_rows_secret;
 
 struct rsmka_user {
-	struct hlist_node table;
 	kuid_t uid;
 	unsigned long refs;
 	atomic_long_t used[RSMKA_SHARED_KINDS];
@@ -64,29 +68,51 @@ unsigned long rsmka_user_part(unsigned long total)
 
 /* The kernel's own segments have no user, NULL: nothing is charged then. */
 
+/*
+ * Who answers for the calling process.  Namespaces that root has made are those of containers
+ * whose users have nothing to do with each other.
+ */
+static kuid_t rsmka_user_uid(void)
+{
+	const struct user_namespace *ns = current_user_ns();
+	kuid_t uid = current_user()->uid;
+
+	for (; ns != &init_user_ns; ns = ns->parent)
+		if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+			uid = ns->owner;
+	return uid;
+}
+
 /* The user of the calling process; NULL if there is no memory. */
 struct rsmka_user *rsmka_user_get(void)
 {
-	kuid_t uid = current_user()->uid;
 	struct rsmka_user *user, *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	kuid_t uid = rsmka_user_uid();
 
 	mutex_lock(&rsmka_users_lock);
-	hash_for_each_possible(rsmka_users, user, table, __kuid_val(uid)) {
-		if (uid_eq(user->uid, uid)) {
-			user->refs++;
-			goto unlock;
-		}
-	}
-	user = fresh;
-	fresh = NULL;
+	user = xa_load(&rsmka_users, __kuid_val(uid));
 	if (user) {
+		user->refs++;
+	} else if (fresh && !xa_err(xa_store(&rsmka_users, __kuid_val(uid), fresh,
+					     GFP_KERNEL_ACCOUNT))) {
+		user = fresh;
+		fresh = NULL;
 		user->uid = uid;
 		user->refs = 1;
-		hash_add(rsmka_users, &user->table, __kuid_val(uid));
 	}
-unlock:
 	mutex_unlock(&rsmka_users_lock);
 	kfree(fresh);
+	return user;
+}
+
+/* Another reference. */
+struct rsmka_user *rsmka_user_keep(struct rsmka_user *user)
+{
+	if (!user)
+		return NULL;
+	mutex_lock(&rsmka_users_lock);
+	user->refs++;
+	mutex_unlock(&rsmka_users_lock);
 	return user;
 }
 
@@ -98,7 +124,7 @@ void rsmka_user_put(struct rsmka_user *user)
 	if (--user->refs)
 		user = NULL;
 	else
-		hash_del(&user->table);
+		xa_erase(&rsmka_users, __kuid_val(user->uid));
 	mutex_unlock(&rsmka_users_lock);
 	kfree(user);
 }
@@ -124,14 +150,16 @@ void rsmka_user_uncharge(struct rsmka_user *user, enum rsmka_shared kind, unsign
 
 /* ---- rows ---- */
 
-static u32 rsmka_row_hash(const struct rsmka_user *user, const struct rsmka_access *access)
+/* Users choose rights, so that which ones collide must not be known to them. */
+static u64 rsmka_row_hash(const struct rsmka_user *user, const struct rsmka_access *access)
 {
-	return jhash(access, sizeof(*access), __kuid_val(user->uid));
+	get_random_once(&rsmka_rows_secret, sizeof(rsmka_rows_secret));
+	return siphash(access, sizeof(*access), &rsmka_rows_secret) + __kuid_val(user->uid);
 }
 
 static struct rsmka_row *rsmka_row_find(const struct rsmka_user *user,
 					const struct rsmka_controller *controller,
-					const struct rsmka_access *access, u32 hash)
+					const struct rsmka_access *access, u64 hash)
 {
 	struct rsmka_row *row;
 
@@ -149,7 +177,7 @@ struct rsmka_row *rsmka_row_get(struct rsmka_user *user, struct rsmka_controller
 {
 	unsigned long total = controller->attr.max_access_lists ?: LONG_MAX / 100;
 	struct rsmka_row *row, *fresh;
-	u32 hash;
+	u64 hash;
 
 	if (!user)
 		return NULL;

@@ -25,20 +25,15 @@ static unsigned long rsmka_window_bytes(const struct rsmka_share *share)
 }
 
 /* Whoever makes the mapping is charged for it until it goes, whoever else uses it. */
-static struct rsmka_user *rsmka_window_charge(const struct rsmka_share *share, bool by_kernel)
+static int rsmka_window_charge(const struct rsmka_share *share, struct rsmka_window *window,
+			       struct rsmka_user *payer)
 {
 	u64 total = share->controller->attr.tot_import_map_size;
-	struct rsmka_user *user;
 
-	if (by_kernel)
-		return NULL;
-	user = rsmka_user_get();
-	if (!user)
-		return ERR_PTR(-ENOMEM);
-	if (rsmka_user_charge(user, RSMKA_SHARED_WINDOW, rsmka_window_bytes(share), total))
-		return user;
-	rsmka_user_put(user);
-	return ERR_PTR(-ENOSPC);
+	if (!rsmka_user_charge(payer, RSMKA_SHARED_WINDOW, rsmka_window_bytes(share), total))
+		return -ENOSPC;
+	window->user = rsmka_user_keep(payer);
+	return 0;
 }
 
 static void rsmka_window_uncharge(const struct rsmka_share *share, struct rsmka_user *user)
@@ -49,7 +44,7 @@ static void rsmka_window_uncharge(const struct rsmka_share *share, struct rsmka_
 
 /* -errno of ops->map, -ENODEV. */
 static int rsmka_window_open(struct rsmka_share *share, struct rsmka_window *window,
-			     bool by_kernel, bool writes)
+			     struct rsmka_user *payer, bool writes)
 {
 	unsigned long pages = share->grant.length >> PAGE_SHIFT;
 	struct rsmka_controller *controller = share->controller;
@@ -57,9 +52,9 @@ static int rsmka_window_open(struct rsmka_share *share, struct rsmka_window *win
 
 	window->writes = writes;
 	window->events = writes;
-	window->user = rsmka_window_charge(share, by_kernel);
-	if (IS_ERR(window->user))
-		return PTR_ERR(window->user);
+	ret = rsmka_window_charge(share, window, payer);
+	if (ret)
+		return ret;
 	ret = -ENODEV;
 	if (!rsmka_controller_enter(controller))
 		goto uncharge;
@@ -102,7 +97,7 @@ void rsmka_window_close(struct rsmka_share *share, struct rsmka_window *window)
  * granted more since the segment was mapped, and an import needs it, everything
  * goes over to a second mapping of the same memory.
  */
-static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
+static int rsmka_share_map_locked(struct rsmka_share *share, struct rsmka_user *payer, bool write)
 {
 	struct rsmka_window fresh, old = share->window;
 	int ret;
@@ -110,16 +105,14 @@ static int rsmka_share_map_locked(struct rsmka_share *share, bool write)
 	lockdep_assert_held(&share->map_mutex);
 	if (old.handle && (old.writes || !write))
 		return 0;
-	ret = rsmka_window_open(share, &fresh, false, READ_ONCE(share->writable));
+	ret = rsmka_window_open(share, &fresh, payer, READ_ONCE(share->writable));
 	if (ret)
 		return ret;
 	down_write(&share->lock);
 	share->window = fresh;
 	up_write(&share->lock);
 	if (old.handle) {
-		mutex_lock(&rsmka_shares_lock);
 		rsmka_share_zap(share);
-		mutex_unlock(&rsmka_shares_lock);
 		rsmka_window_close(share, &old);
 	}
 	return 0;
@@ -134,14 +127,11 @@ void rsmka_share_unmap_all(struct rsmka_share *share)
 	mutex_unlock(&share->map_mutex);
 }
 
-bool rsmka_share_is_connected(struct rsmka_share *share)
+bool rsmka_share_is_connected(const struct rsmka_share *share)
 {
-	bool connected;
-
-	down_read(&share->lock);
-	connected = share->state == RSMKA_CONNECTED;
-	up_read(&share->lock);
-	return connected;
+	/* Who has seen its generation word raised is told why.  Partner: rsmka_share_dissolve(). */
+	smp_rmb();
+	return READ_ONCE(share->state) == RSMKA_CONNECTED;
 }
 
 /* What a mapping failed for: -EACCES, -ENOSPC, -ENOMEM, or the connection has ended. */
@@ -155,14 +145,17 @@ static int rsmka_share_map_error(struct rsmka_share *share, int ret)
 		return ret;
 	default:
 		/* The exporter, its node or the adapter is gone. */
-		rsmka_share_end(share);
+		rsmka_share_abort(share);
 		return -ECONNABORTED;
 	}
 }
 
-/* For one more user of the share's window, counted in @mappings, with the rights of @seg. */
+/*
+ * For one more user of the share's window, counted in @mappings, with the rights of @seg.
+ * @payer is charged for the window if it is not there yet.
+ */
 int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
-		    unsigned long *mappings)
+		    struct rsmka_user *payer, unsigned long *mappings)
 {
 	int ret = 0;
 
@@ -175,7 +168,7 @@ int rsmka_share_map(struct rsmka_share *share, const struct rsmka_segment *seg,
 		 * The exporter's own pages are there already.  Without rights nothing
 		 * can be touched, and the adapter may not give the node anything.
 		 */
-		ret = rsmka_share_map_locked(share, seg->mode & RSMKA_OWNER_WRITE);
+		ret = rsmka_share_map_locked(share, payer, seg->mode & RSMKA_OWNER_WRITE);
 	}
 	/* If it has ended since, its reaper waits for the mutex, then unmaps. */
 	if (!ret && !rsmka_share_is_connected(share))
@@ -204,7 +197,7 @@ int rsmka_share_window(struct rsmka_share *share, const struct rsmka_segment *se
 
 	mutex_lock(&share->map_mutex);
 	if (rsmka_share_is_connected(share))
-		ret = rsmka_window_open(share, window, true, seg->mode & RSMKA_OWNER_WRITE);
+		ret = rsmka_window_open(share, window, NULL, seg->mode & RSMKA_OWNER_WRITE);
 	mutex_unlock(&share->map_mutex);
 	return rsmka_share_map_error(share, ret);
 }

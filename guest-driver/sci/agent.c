@@ -4,7 +4,12 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <linux/completion.h>
+#include <linux/sched.h>
+
 #include "sci.h"
+
+#define SCI_AGENT_POLL		(HZ / 50)
 
 /*
  * The agent's contract with programs, struct rsm_path_state: the adapter keeps it, in the
@@ -52,13 +57,39 @@ static const struct rsmka_controller_ops sci_agent_ops = {
 	.look_end = sci_message_look_end,
 };
 
-/* By devres: the peers go first, so that no event comes once the agent lets go. */
+struct sci_agent_leave {
+	struct work_struct work;
+	struct sci_device *sd;
+	struct completion done;
+};
+
+static void sci_agent_leave_work(struct work_struct *work)
+{
+	struct sci_agent_leave *leave = container_of(work, struct sci_agent_leave, work);
+
+	rsmka_controller_unregister(leave->sd->controller);
+	complete(&leave->done);
+}
+
+/*
+ * By devres: the peers go first, so that no event comes once the agent lets go.  That waits
+ * for them in many places.  So another thread does it, and the one that unbinds can be killed.
+ */
 static void sci_agent_unregister(void *data)
 {
-	struct sci_device *sd = data;
+	struct sci_agent_leave leave = { .sd = data };
 
-	sci_peer_stop(sd);
-	rsmka_controller_unregister(sd->controller);
+	sci_peer_stop(leave.sd);
+	init_completion(&leave.done);
+	INIT_WORK_ONSTACK(&leave.work, sci_agent_leave_work);
+	queue_work(system_unbound_wq, &leave.work);
+	if (wait_for_completion_killable(&leave.done)) {
+		sci_inval_force(leave.sd);
+		/* Who is waited for now, if anybody is, is a client of the kernel's. */
+		while (!try_wait_for_completion(&leave.done))
+			schedule_timeout_idle(SCI_AGENT_POLL);
+	}
+	destroy_work_on_stack(&leave.work);
 }
 
 int sci_agent_register(struct sci_device *sd)

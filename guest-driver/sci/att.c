@@ -185,7 +185,7 @@ int sci_import_map(void *adapter, u32 node, u32 session, const struct rsmka_addr
 	struct sci_import *import;
 	int ret;
 
-	import = kzalloc(sizeof(*import), GFP_KERNEL);
+	import = kzalloc(sizeof(*import), GFP_KERNEL_ACCOUNT);
 	if (!import)
 		return -ENOMEM;
 	import->target = (struct sci_target) {

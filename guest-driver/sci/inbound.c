@@ -52,7 +52,10 @@ void sci_inbound_free(struct sci_inbound *in, unsigned long first, unsigned long
 	in->used -= count;
 }
 
-/* Make sure that entries for these SCI pages exist. */
+/*
+ * Make sure that entries for these SCI pages exist.  Who exports there first is charged; those
+ * of the rings are made by a thread of the kernel, and charged to nobody.
+ */
 int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned long count)
 {
 	struct sci_device *sd = container_of(in, struct sci_device, inbound);
@@ -65,7 +68,8 @@ int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned lon
 	for (d = first / SCI_LEAF_ENTRIES; d <= last; d++) {
 		if (in->leaf[d])
 			continue;
-		leaf = dma_alloc_coherent(&sd->pdev->dev, SCI_LEAF_SIZE, &dma, GFP_KERNEL);
+		leaf = dma_alloc_coherent(&sd->pdev->dev, SCI_LEAF_SIZE, &dma,
+					  GFP_KERNEL_ACCOUNT);
 		if (!leaf)
 			return -ENOMEM;
 		in->leaf[d] = leaf;
@@ -194,7 +198,7 @@ int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_page
 
 	if (!nr_pages)
 		return -EINVAL;
-	export = kzalloc(sizeof(*export), GFP_KERNEL);
+	export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
 	if (!export)
 		return -ENOMEM;
 	export->count = sci_pages(sd->page_shift, nr_pages + 1);

@@ -6,7 +6,8 @@
  * Copyright (C) 2026 The sci-rsm authors
  *
  * Waiting lasts as long as the slowest living peer, and a peer may be halted
- * in a debugger: all waits are idle ones, which no hung task detector counts.
+ * in a debugger: no wait is one that a hung task detector counts.  When the driver goes,
+ * whoever lets it go can be killed: see sci_inval_force().
  */
 #include <linux/sched.h>
 
@@ -23,26 +24,41 @@ static bool sci_inval_busy(struct sci_device *sd)
 	return status != U32_MAX && status & SCI_STATUS_INVAL_BUSY;
 }
 
+static bool sci_inval_settled(struct sci_device *sd)
+{
+	return READ_ONCE(sd->inval.over) || !sci_inval_busy(sd);
+}
+
 /* Wait until no peer reaches what was invalidated or disabled. */
 void sci_inval_settle(struct sci_device *sd)
 {
-	wait_event_idle(sd->inval.wait, !sci_inval_busy(sd));
+	wait_event_idle(sd->inval.wait, sci_inval_settled(sd));
 }
 
-/* The same for who wants to know for whom the driver waits. */
-void sci_inval_settle_aloud(struct sci_device *sd)
+static void sci_inval_report(struct sci_device *sd)
 {
-	DECLARE_BITMAP(nodes, SCI_NODES);
+	DECLARE_BITMAP(nodes, SCI_NODES) = {};
 	u32 node;
 
-	while (!wait_event_idle_timeout(sd->inval.wait, !sci_inval_busy(sd), SCI_INVAL_REPORT)) {
-		bitmap_zero(nodes, SCI_NODES);
-		for (node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++)
-			if (le32_to_cpu(READ_ONCE(sci_slot(sd, node)->incarnation)))
-				__set_bit(node, nodes);
-		dev_info(&sd->pdev->dev, "waiting for one of nodes %*pbl to let go of memory\n",
-			 SCI_NODES, nodes);
-	}
+	for (node = SCI_NODE_MIN; node <= SCI_NODE_MAX; node++)
+		if (le32_to_cpu(READ_ONCE(sci_slot(sd, node)->incarnation)))
+			__set_bit(node, nodes);
+	dev_info(&sd->pdev->dev, "waiting for one of nodes %*pbl to let go of memory\n",
+		 SCI_NODES, nodes);
+}
+
+/* The same for who wants to know for whom the driver waits; -EINTR if he is killed. */
+int sci_inval_settle_aloud(struct sci_device *sd)
+{
+	long left;
+
+	do {
+		left = wait_event_killable_timeout(sd->inval.wait, sci_inval_settled(sd),
+						   SCI_INVAL_REPORT);
+		if (!left)
+			sci_inval_report(sd);
+	} while (!left);
+	return left < 0 ? -EINTR : 0;
 }
 
 /* The same where no interrupt comes. */
@@ -73,7 +89,7 @@ bool sci_inval_claim(struct sci_device *sd, long patience)
 void sci_inval_release(struct sci_device *sd)
 {
 	clear_bit_unlock(0, &sd->inval.claimed);
-	wake_up_all(&sd->inval.wait);
+	wake_up(&sd->inval.wait);
 }
 
 static void sci_inval_claimed(struct sci_device *sd, u64 first, u64 count)
@@ -89,11 +105,13 @@ static void sci_inval_claimed(struct sci_device *sd, u64 first, u64 count)
 	inval->started++;
 	mutex_unlock(&sd->inbound.lock);
 
-	writeq(first, sd->csr + SCI_REG_INVAL_FIRST_LO);
-	writeq(count, sd->csr + SCI_REG_INVAL_COUNT_LO);
-	/* Orders the cleared entries before the start, which peers act on. */
-	sci_write(sd, SCI_REG_INVAL_START, 1);
-	sci_inval_settle(sd);
+	if (!READ_ONCE(inval->over)) {
+		writeq(first, sd->csr + SCI_REG_INVAL_FIRST_LO);
+		writeq(count, sd->csr + SCI_REG_INVAL_COUNT_LO);
+		/* Orders the cleared entries before the start, which peers act on. */
+		sci_write(sd, SCI_REG_INVAL_START, 1);
+		sci_inval_settle(sd);
+	}
 
 	mutex_lock(&sd->inbound.lock);
 	inval->completed = inval->started;
@@ -104,7 +122,8 @@ static void sci_inval_claimed(struct sci_device *sd, u64 first, u64 count)
 
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count)
 {
-	wait_event_idle(sd->inval.wait, !test_and_set_bit_lock(0, &sd->inval.claimed));
+	wait_event_idle_exclusive(sd->inval.wait,
+				  !test_and_set_bit_lock(0, &sd->inval.claimed));
 	sci_inval_claimed(sd, first, count);
 }
 
@@ -116,7 +135,8 @@ int sci_inval_nothing(struct sci_device *sd)
 {
 	struct sci_inval *inval = &sd->inval;
 
-	if (wait_event_interruptible(inval->wait, !test_and_set_bit_lock(0, &inval->claimed)))
+	if (wait_event_interruptible_exclusive(inval->wait,
+					       !test_and_set_bit_lock(0, &inval->claimed)))
 		return -EINTR;
 	if (inval->unsettled && wait_event_interruptible(inval->wait, !sci_inval_busy(sd))) {
 		sci_inval_release(sd);
@@ -127,7 +147,24 @@ int sci_inval_nothing(struct sci_device *sd)
 	return 0;
 }
 
+/*
+ * Whoever lets the driver go has been killed while it waited for peers.  What they may reach
+ * stays where it is until they have let go of it, so somebody must wait: the adapter, which
+ * is reset, has this machine stand still for as long as that takes.  On return no
+ * peer reaches anything, and nobody waits for one.
+ */
+void sci_inval_force(struct sci_device *sd)
+{
+	dev_info(&sd->pdev->dev, "killed while waiting for peers: the machine waits for them\n");
+	sci_write(sd, SCI_REG_CONTROL, SCI_CONTROL_RESET);
+	/* Some instructions may be executed before it stands still. */
+	sci_inval_poll(sd);
+	WRITE_ONCE(sd->inval.over, true);
+	/* A reset adapter does not interrupt. */
+	wake_up_all(&sd->inval.wait);
+}
+
 void sci_inval_interrupt(struct sci_device *sd)
 {
-	wake_up_all(&sd->inval.wait);
+	wake_up(&sd->inval.wait);
 }

@@ -10,6 +10,7 @@
  * the agent that looks for it, or the work of the ring.  If the agent cannot handle it
  * there, it stays the next one until the work has brought it (rx.deferred).
  */
+#include "../include/wait_turn.h"
 #include "sci.h"
 
 #define SCI_MESSAGE_BUDGET	SCI_RING_SLOTS	/* in one interrupt, or one look */
@@ -151,6 +152,14 @@ static bool sci_message_overtaken(struct sci_peer *peer)
 	return ring && producer - le32_to_cpu(READ_ONCE(ring->consumer)) > SCI_RING_SLOTS;
 }
 
+/* There may be room, or the session may be over: who waits first looks, then the next one. */
+static void sci_message_next_sender(struct sci_peer *peer)
+{
+	/* Partner: prepare_to_wait() of the sender. */
+	if (wq_has_sleeper(&peer->tx.wait))
+		wake_up(&peer->tx.wait);
+}
+
 /* After a doorbell, in an interrupt or wherever. */
 void sci_message_bell(struct sci_peer *peer)
 {
@@ -163,9 +172,7 @@ void sci_message_bell(struct sci_peer *peer)
 	if (!rx->up || sci_ring_heard(peer) != peer->expected || sci_message_overtaken(peer))
 		sci_peer_attend(peer);
 	spin_unlock_irqrestore(&rx->lock, flags);
-	/* There may be room in the peer's ring.  Partner: prepare_to_wait() of the sender. */
-	if (wq_has_sleeper(&peer->tx.wait))
-		wake_up_all(&peer->tx.wait);
+	sci_message_next_sender(peer);
 }
 
 /* Bring the deferred message where it may sleep, and take what follows. */
@@ -381,15 +388,17 @@ int sci_message_send(void *adapter, u32 node, u32 session, const void *data, siz
 	if (patience == RSMKA_NO_WAIT) {
 		sci_message_try(peer, &message, &ret);
 	} else if (patience == RSMKA_WAIT_IDLE) {
-		wait_event_idle(peer->tx.wait, sci_message_try(peer, &message, &ret));
+		wait_event_idle_exclusive(peer->tx.wait, sci_message_try(peer, &message, &ret));
 	} else {
-		left = wait_event_interruptible_timeout(peer->tx.wait,
-							sci_message_try(peer, &message, &ret),
-							patience);
+		left = wait_turn_interruptible_timeout(peer->tx.wait,
+						       sci_message_try(peer, &message, &ret),
+						       patience);
 		if (left < 0)
 			ret = -EINTR;
 		else if (!left)
 			ret = -ETIMEDOUT;
 	}
+	if (patience != RSMKA_NO_WAIT)
+		sci_message_next_sender(peer);
 	return ret;
 }

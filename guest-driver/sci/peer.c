@@ -166,7 +166,7 @@ static void sci_peer_serve(struct sci_peer *peer)
 		sci_peer_break(peer, violation);
 	else if (peer->state == SCI_PEER_UP && !sci_ring_sane(peer))
 		sci_peer_break(peer, "says that it took messages that were never sent");
-	wake_up_all(&peer->tx.wait);
+	wake_up(&peer->tx.wait);
 }
 
 /* Have the work look at the ring; from anywhere. */

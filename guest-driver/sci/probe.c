@@ -95,7 +95,8 @@ static void sci_disable(void *data)
 	struct sci_device *sd = data;
 
 	sci_write(sd, SCI_REG_CONTROL, 0);
-	sci_inval_settle_aloud(sd);
+	if (sci_inval_settle_aloud(sd))
+		sci_inval_force(sd);
 	sci_write(sd, SCI_REG_INT_MASK, 0);
 }
 

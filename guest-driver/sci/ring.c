@@ -285,13 +285,13 @@ void sci_ring_up(struct sci_peer *peer, u32 session)
 	spin_unlock(&peer->tx.lock);
 }
 
-/* On return no message is put any more; sleeping senders give up. */
+/* On return no message is put any more; sleeping senders give up, one after the other. */
 void sci_ring_down(struct sci_peer *peer)
 {
 	spin_lock(&peer->tx.lock);
 	peer->tx.session = 0;
 	spin_unlock(&peer->tx.lock);
-	wake_up_all(&peer->tx.wait);
+	wake_up(&peer->tx.wait);
 }
 
 /* Tell the peer that this session is over, while both adapters stay up. */

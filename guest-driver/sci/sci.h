@@ -111,9 +111,10 @@ struct sci_inbound {
 };
 
 struct sci_inval {
-	wait_queue_head_t wait;	/* claimed was cleared, or the device is done */
+	wait_queue_head_t wait;	/* in turn: claimed was cleared; all: the device is done */
 	unsigned long claimed;	/* bit 0: somebody uses the INVAL registers */
 	bool unsettled;		/* under it: the adapter may be busy with a disabling */
+	bool over;		/* for good: no peer reaches this node, and the adapter is reset */
 	u64 started;
 	u64 completed;
 };
@@ -128,7 +129,7 @@ struct sci_tx {
 	u32 revokes;		/* of the peer's slot, when the mapping was last known good */
 	u64 rung;		/* doorbells, ever */
 	u64 unrung;		/* messages, ever, for which the peer was awake */
-	wait_queue_head_t wait;	/* senders: room in the ring, or session has changed */
+	wait_queue_head_t wait;	/* senders, in turn: room in the ring, or another session */
 };
 
 /* The ring into which a peer writes. */
@@ -277,7 +278,8 @@ void sci_inval_range(struct sci_device *sd, u64 first, u64 count);
 int sci_inval_nothing(struct sci_device *sd);
 void sci_inval_settle(struct sci_device *sd);
 bool sci_inval_settle_timeout(struct sci_device *sd, long patience);
-void sci_inval_settle_aloud(struct sci_device *sd);
+int sci_inval_settle_aloud(struct sci_device *sd);
+void sci_inval_force(struct sci_device *sd);
 bool sci_inval_claim(struct sci_device *sd, long patience);
 void sci_inval_release(struct sci_device *sd);
 void sci_inval_poll(struct sci_device *sd);

@@ -38,5 +38,6 @@ KUNIT_EXPORT(sci_ring_doorbell);
 KUNIT_EXPORT(sci_ring_down);
 KUNIT_EXPORT(sci_ring_free);
 KUNIT_EXPORT(sci_ring_offer);
+KUNIT_EXPORT(sci_ring_open);
 KUNIT_EXPORT(sci_ring_provide);
 KUNIT_EXPORT(sci_ring_up);

@@ -333,6 +333,44 @@ static void messages_of_another_session_are_not_put(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sci_peer_incarnation(sd, TEST_NODE, 0), 0);
 }
 
+struct sci_test_sleeper {
+	struct wait_queue_entry entry;
+	unsigned int *woken;
+};
+
+static int sci_test_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	++*container_of(entry, struct sci_test_sleeper, entry)->woken;
+	return 1;
+}
+
+static void a_doorbell_wakes_one_of_many_senders(struct kunit *test)
+{
+	struct sci_test_sleeper sleeper[10];
+	struct sci_peer *peer;
+	unsigned int woken = 0;
+	int i;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	sci_test_rings(test, peer);
+	for (i = 0; i < ARRAY_SIZE(sleeper); i++) {
+		init_waitqueue_func_entry(&sleeper[i].entry, sci_test_wake);
+		sleeper[i].woken = &woken;
+		add_wait_queue_exclusive(&peer->tx.wait, &sleeper[i].entry);
+	}
+	sci_message_bell(peer);
+	KUNIT_EXPECT_EQ(test, woken, 1);
+	/* Who does not wait takes nobody's turn. */
+	KUNIT_EXPECT_EQ(test, sci_test_send(test->priv), 0);
+	KUNIT_EXPECT_EQ(test, woken, 1);
+	sci_ring_down(peer);
+	KUNIT_EXPECT_EQ(test, woken, 2);
+	for (i = 0; i < ARRAY_SIZE(sleeper); i++)
+		remove_wait_queue(&peer->tx.wait, &sleeper[i].entry);
+	sci_message_stop(peer);
+}
+
 static void what_is_not_of_the_session_is_left(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
@@ -713,6 +751,52 @@ static void a_ring_with_another_address_on_the_bus_is_not_provided(struct kunit 
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sci_test_entry(in, TEST_NODE)->page), 0);
 }
 
+/* The ring of a peer at the place of the window where it is mapped. */
+static struct sci_ring *sci_test_window(struct kunit *test, struct sci_peer *peer)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_ring *ring;
+
+	sd->granule = SCI_PAGE_SIZE;
+	sd->window = kunit_kzalloc(test, SCI_NODES * SCI_PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sd->window);
+	ring = (struct sci_ring *)(sd->window + SCI_ATT_RING(peer->node) * sd->granule);
+	ring->magic = cpu_to_le32(SCI_RING_MAGIC);
+	ring->version = cpu_to_le32(SCI_RING_VERSION);
+	ring->owner = cpu_to_le32(peer->incarnation);
+	sci_test_att_state(sd, SCI_ATT_RING(peer->node), SCI_ATT_ST_MAPPED);
+	return ring;
+}
+
+static void the_line_of_a_ring_is_bounded(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct sci_peer_slot *slot;
+	struct sci_peer *peer;
+	struct sci_ring *ring;
+
+	sci_test_adapter(test);
+	peer = sci_test_peer(test);
+	ring = sci_test_window(test, peer);
+	slot = (struct sci_peer_slot *)sci_slot(sd, peer->node);
+	ring->line = cpu_to_le32(SCI_LINES_MAX - 1);
+	KUNIT_EXPECT_EQ(test, sci_ring_open(peer), 0);
+	KUNIT_EXPECT_EQ(test, peer->tx.line, SCI_LINES_MAX - 1);
+
+	/* No line of the slot is open, and what is behind them is no line. */
+	slot->reserved[0] = cpu_to_le32(U32_MAX);
+	ring->line = cpu_to_le32(SCI_LINES_MAX);
+	KUNIT_EXPECT_EQ(test, sci_ring_open(peer), -EPROTO);
+	KUNIT_EXPECT_LT(test, peer->tx.line, SCI_LINES_MAX);
+	sci_ring_doorbell(peer);
+	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_DOORBELL), 0);
+
+	/* As an adapter reads that is gone. */
+	ring->line = cpu_to_le32(U32_MAX);
+	KUNIT_EXPECT_EQ(test, sci_ring_open(peer), -EPROTO);
+	KUNIT_EXPECT_LT(test, peer->tx.line, SCI_LINES_MAX);
+}
+
 static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(granules_are_contiguous_and_reused),
 	KUNIT_CASE(imports_leave_the_ring_granules_alone),
@@ -721,9 +805,11 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(import_that_the_adapter_denies_leaves_nothing),
 	KUNIT_CASE(import_is_lost_when_its_own_entry_says_so),
 	KUNIT_CASE(a_line_is_rung_only_if_it_is_open),
+	KUNIT_CASE(the_line_of_a_ring_is_bounded),
 	KUNIT_CASE(a_sleeping_peer_is_rung_once),
 	KUNIT_CASE(a_full_ring_says_where_it_waits),
 	KUNIT_CASE(messages_of_another_session_are_not_put),
+	KUNIT_CASE(a_doorbell_wakes_one_of_many_senders),
 	KUNIT_CASE(what_is_not_of_the_session_is_left),
 	KUNIT_CASE(who_looks_is_not_rung),
 	KUNIT_CASE(exports_leave_the_ring_pages_alone),

@@ -5,8 +5,10 @@
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#define _GNU_SOURCE	/* unshare */
 #include "guest.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -113,6 +115,66 @@ static void a_user_takes_a_part_of_the_segments(void)
 	expect(child_finish(&child), 0);
 }
 
+/* For a process in a user namespace: the uids from 100000 on.  The caller is root. */
+static void map_users(pid_t pid)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	file = fopen(path, "w");
+	require(file && fputs("0 100000 1000", file) >= 0 && fclose(file) == 0, true);
+}
+
+/* Become another user in a namespace that @maker has made. */
+static void enter_namespace(uid_t maker)
+{
+	int made[2], mapped[2];
+	pid_t pid = getpid();
+	char byte = 0;
+
+	require(pipe(made), 0);
+	require(pipe(mapped), 0);
+	if (fork() == 0) {
+		if (read(made[0], &byte, 1) == 1)
+			map_users(pid);
+		_exit(write(mapped[1], &byte, 1) != 1);
+	}
+	require(setuid(maker), 0);
+	require(unshare(CLONE_NEWUSER), 0);
+	require(write(made[1], &byte, 1), 1);
+	require(read(mapped[0], &byte, 1), 1);
+}
+
+static void take_segments_in_namespace(void *argument)
+{
+	enter_namespace(USER);
+	take_segments(argument);
+}
+
+static void a_user_gets_no_more_in_namespaces(void)
+{
+	long part = parameter("max_segments") * parameter("max_user_share") / 100;
+	struct demand first = { 5, part, page }, none = { 6, 0, page };
+	struct child child, second;
+
+	child = child_start(take_segments_in_namespace, &first);
+	expect(child.number, RSMERR_INSUFFICIENT_RESOURCES);
+	/* Another user of another namespace of the same maker; himself; another one. */
+	second = child_start(take_segments_in_namespace, &none);
+	expect(second.number, RSMERR_INSUFFICIENT_RESOURCES);
+	expect(child_finish(&second), 0);
+	none.uid = USER;
+	second = child_start(take_segments, &none);
+	expect(second.number, RSMERR_INSUFFICIENT_RESOURCES);
+	expect(child_finish(&second), 0);
+	none.uid = OTHER;
+	second = child_start(take_segments, &none);
+	expect(second.number, RSM_SUCCESS);
+	expect(child_finish(&second), 0);
+	expect(child_finish(&child), 0);
+}
+
 static void set_locked(size_t bytes)
 {
 	struct rlimit limit = { bytes, bytes };
@@ -143,6 +205,7 @@ static const struct test tests[] = {
 	TEST(segments_run_out),
 	TEST(exported_memory_is_limited),
 	TEST(a_user_takes_a_part_of_the_segments),
+	TEST(a_user_gets_no_more_in_namespaces),
 	TEST(locked_memory_is_that_of_all_processes),
 };
 

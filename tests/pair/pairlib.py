@@ -36,9 +36,9 @@ def same(found, wanted, what):
 class Shell:
     """rsmsh in a node: one process that exports and imports as it is told."""
 
-    def __init__(self, node, controller="sci0"):
+    def __init__(self, node, controller="sci0", by=()):
         self.node = node
-        self.process = node.spawn("rsmsh", controller)
+        self.process = node.spawn(*by, "rsmsh", controller)
         self.sent = 0
 
     def __enter__(self):

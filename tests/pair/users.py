@@ -11,6 +11,11 @@ from pairlib import INSUFFICIENT_RESOURCES, Shell, both_ways, same, wait_for
 BAD_SEG_HNDL = 5
 STUCK = 600             # 512 work items of an unbound workqueue run at a time
 SHARE = 1               # percent of everything that a user gets
+MEMORY = 1280           # MiB of a node: a user's part of it is more than of the addresses
+ADDRESSES = 1024        # MiB for exports, the least
+UNLIMITED = ("sh", "-c", 'ulimit -l unlimited && exec "$@"', "sh")
+CGROUP = "/tmp/cgroup"
+LEAF, COVERS = 4096, 1 << 20    # of the inbound table: bytes of a leaf, and of what it is for
 
 
 @contextlib.contextmanager
@@ -19,6 +24,7 @@ def small_share(node):
     node.drivers("unload")
     try:
         node.check("modprobe", "rsm", f"max_user_share={SHARE}")
+        node.check("modprobe", "sci", f"export_space={ADDRESSES}")
         node.drivers("load")
         yield
     finally:
@@ -76,6 +82,67 @@ def a_user_takes_a_part_of_the_window(exporting, importing):
         user.fails(f"map 0 {size}", INSUFFICIENT_RESOURCES)
 
 
+def a_user_takes_a_part_of_the_addresses(exporting, importing):
+    with small_share(exporting), Shell(importing) as i, \
+            Shell(exporting, by=UNLIMITED) as user, Shell(exporting, by=UNLIMITED) as other:
+        size = ADDRESSES * (1 << 20) * SHARE // 100 * 54 // 100 // 4096 * 4096
+        for shell, uid in ((user, 1000), (other, 1001)):
+            shell.ok(f"become {uid}")
+        pairlib.path_is_active(user, importing)
+        for slot in (0, 1):
+            user.ok(f"export {slot} {size}")
+        user.ok("publish 0 400920")
+        user.fails("publish 1 400921", INSUFFICIENT_RESOURCES)
+        other.publish(0, "400922", size)
+        i.connects(0, exporting.number, "400922")
+        user.ok("unpublish 0")
+        user.ok("publish 1 400921")
+        user.fails("publish 0 400920", INSUFFICIENT_RESOURCES)
+
+
+@contextlib.contextmanager
+def cgroup(node):
+    """A memory cgroup; its directory."""
+    name = f"{CGROUP}/user"
+    node.check("sh", "-c", f"mkdir {CGROUP} && mount -t cgroup2 none {CGROUP} && "
+                           f"echo +memory >{CGROUP}/cgroup.subtree_control && mkdir {name}")
+    try:
+        yield name
+    finally:
+        node.check("sh", "-c", f"rmdir {name}; umount {CGROUP} && rmdir {CGROUP}")
+
+
+def _kernel_bytes(node, name):
+    return int(re.search(r"^kernel (\d+)$", node.check("cat", f"{name}/memory.stat"), re.M)[1])
+
+
+def _leaves(node):
+    inbound = node.check("cat", "/sys/kernel/debug/sci/sci0/inbound")
+    return int(re.search(r"^leaves +(\d+)$", inbound, re.M)[1])
+
+
+def the_tables_of_an_export_count_in_the_cgroup(exporting, _importing):
+    exporting.drivers("unload")
+    exporting.drivers("load")
+    with cgroup(exporting) as name:
+        with Shell(exporting) as e:
+            for slot in range(8):
+                e.ok(f"export {slot} {8 * COVERS}")
+            exporting.check("sh", "-c", f"pidof rsmsh >{name}/cgroup.procs")
+            before, leaves = _kernel_bytes(exporting, name), _leaves(exporting)
+            for slot in range(8):
+                e.ok(f"publish {slot} {0x400930 + slot:x}")
+            made = _leaves(exporting) - leaves
+            if made < 8 * 8:
+                raise AssertionError(f"{made} leaves for exports of {8 * 8} MiB")
+            # The kernel adds up what it has charged every two seconds.
+            wait_for(lambda: _kernel_bytes(exporting, name) - before >= made * LEAF, 20,
+                     f"{made} leaves in the cgroup, which had {before} bytes")
+        wait_for(lambda: not exporting.check("cat", f"{name}/cgroup.procs"), 10, "an empty cgroup")
+
+
 if __name__ == "__main__":
     pairlib.main(both_ways(pages_that_never_come_hold_up_no_other,
-                           a_user_takes_a_part_of_the_window))
+                           a_user_takes_a_part_of_the_window,
+                           a_user_takes_a_part_of_the_addresses,
+                           the_tables_of_an_export_count_in_the_cgroup), memory=MEMORY)

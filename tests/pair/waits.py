@@ -188,6 +188,44 @@ def unbinding_says_for_whom_it_waits(exporting, importing):
         exporting.check("sh", "-c", f"echo {device} >{driver}/bind")
 
 
+def an_unbinding_that_is_killed_gives_nothing_back_early(exporting, importing):
+    """The machine stands still as long as a peer may reach its memory."""
+    driver = "/sys/bus/pci/drivers/sci"
+    device = exporting.check("sh", "-c", f"basename {driver}/0*").strip()
+    pinned = _pinned(exporting)
+    line = f"exported memory: {importing.number}\n"
+    said = exporting.dmesg().count(line)
+    with Shell(exporting) as e, Shell(exporting) as doomed, Shell(importing) as i:
+        e.publish(0, "400590")
+        doomed.publish(0, "400591")
+        for slot, segment_id in enumerate(("400590", "400591")):
+            i.load(slot, exporting.number, segment_id)
+        with halted(importing):
+            doomed.kill()
+            # It stands still before a call of its agent that kills could return.
+            with exporting.spawn("sh", "-c", f"echo {device} >{driver}/unbind & read go; "
+                                             "kill -9 $!; wait $!; echo killed $?") as unbind:
+                wait_for(lambda: exporting.dmesg().count(line) > said, 30,
+                         "the node that is waited for, in the log")
+                same(_pinned(exporting) - pinned, 2 * 8192, "bytes pinned while it waits")
+                unbind.feed("\n")
+                held = wait_for(exporting.waits_for, 30, "the machine to wait")
+                same(f"node {importing.number} " in held, True, f"who is waited for ({held})")
+                same(exporting.qmp("query-status")["running"], False, "whether it runs")
+                os.kill(importing.process()["pid"], signal.SIGCONT)
+                wait_for(lambda: not exporting.waits_for(), 30, "the machine to go on")
+                unbind.expect(f"killed {128 + 9}\n", 60)
+        same(_pinned(exporting) - pinned, 8192, "bytes pinned by who is still there")
+        e.ok("destroy 0")
+        same(_pinned(exporting), pinned, "bytes pinned at the end")
+        exporting.check("sh", "-c", f"echo {device} >{driver}/bind")
+        for slot in (0, 1):
+            i.fails(f"close {slot}", pairlib.CONN_ABORTED)
+    pairlib.paths_are_active(exporting.lab)
+    with Shell(exporting) as e, Shell(importing) as i:
+        pairlib.talk(e, i, 0, "400590")
+
+
 def a_close_by_the_kernel_holds_up_no_other(exporting, importing):
     """One thread of the kernel closes what io_uring, or a lost message, held last."""
     with Shell(importing) as i, exporting.spawn("leave", "close", "400530") as leaver:
@@ -226,5 +264,6 @@ if __name__ == "__main__":
         exporters_leave_a_halted_importer_behind,
         an_interrupted_rebind_goes_on,
         unbinding_says_for_whom_it_waits,
+        an_unbinding_that_is_killed_gives_nothing_back_early,
         a_close_by_the_kernel_holds_up_no_other,
         lost_segments_hold_up_no_terminal))
