@@ -14,8 +14,8 @@
 
 #include "client.h"
 
-/* Its sink for node n has the id CLIENT_KEY + n, which no program can publish. */
-#define CLIENT_KEY		(RSM_DRIVER_PRIVATE_ID_BASE + 0x2000)
+/* Its sink for node n has the id CLIENT_SEGMENT_ID + n, which no program can publish. */
+#define CLIENT_SEGMENT_ID	(RSM_DRIVER_PRIVATE_ID_BASE + 0x2000)
 #define CLIENT_RING		(2 * CLIENT_MESSAGE_MAX)
 #define CLIENT_SEGMENT		(CLIENT_RING + PAGE_SIZE)
 #define CLIENT_CONNECT_TIME	HZ
@@ -73,11 +73,11 @@ static const struct rsm_client_ops client_ops = {
 static int client_sink_publish(struct client_peer *peer)
 {
 	struct rsm_acl_entry acl = { .node = peer->node, .permission = RSM_PERM_RDWR };
-	u32 key = CLIENT_KEY + peer->node;
+	u32 segment_id = CLIENT_SEGMENT_ID + peer->node;
 	int ret;
 
 	ret = rsm_client_queue_sink(&peer->sink, peer->export, peer->memory, CLIENT_SEGMENT);
-	return ret ? ret : rsm_client_export_publish(peer->export, &key, &acl, 1);
+	return ret ? ret : rsm_client_export_publish(peer->export, &segment_id, &acl, 1);
 }
 
 static void client_sink_close(struct client_peer *peer)
@@ -174,7 +174,7 @@ static bool client_source_open(struct client_peer *peer)
 	/* Of the last connection; from here on it is this one's. */
 	clear_bit(CLIENT_ENDED, &peer->bits);
 	import = rsm_client_connect(peer->controller, peer->node,
-				    CLIENT_KEY + rsm_client_local_node(), RSM_PERM_RDWR,
+				    CLIENT_SEGMENT_ID + rsm_client_local_node(), RSM_PERM_RDWR,
 				    &client_ops, peer, CLIENT_CONNECT_TIME);
 	if (IS_ERR(import))
 		return false;

@@ -32,7 +32,7 @@ struct rsmka_msg_header {
 	__u8 version;
 	__u8 type;
 	__le16 reserved;	/* 0 */
-	__le32 key;		/* segment id */
+	__le32 segment_id;
 };
 
 struct rsmka_msg_connect {

@@ -217,20 +217,20 @@ static int rsmka_client_acl(struct rsmka_acl *acl, const struct rsm_acl_entry *e
 	return 0;
 }
 
-int rsm_client_export_publish(struct rsm_client_export *export, u32 *key,
+int rsm_client_export_publish(struct rsm_client_export *export, u32 *segment_id,
 			      const struct rsm_acl_entry *entries, u32 len)
 {
 	struct rsmka_acl *acl;
 	int ret;
 
-	if (*key >= RSM_USER_APP_ID_BASE)
+	if (*segment_id >= RSM_USER_APP_ID_BASE)
 		return -EADDRNOTAVAIL;
 	acl = kzalloc(sizeof(*acl), GFP_KERNEL);
 	if (!acl)
 		return -ENOMEM;
 	ret = rsmka_client_acl(acl, entries, len);
 	if (!ret)
-		ret = rsmka_export_publish(export->client.segment.export, key, acl);
+		ret = rsmka_export_publish(export->client.segment.export, segment_id, acl);
 	kfree(acl);
 	return ret;
 }
@@ -264,7 +264,7 @@ EXPORT_SYMBOL_GPL(rsm_client_export_destroy);
 /* ---- imports ---- */
 
 struct rsm_client_import *rsm_client_connect(struct rsmka_controller *controller, u32 node,
-					     u32 key, u32 permission,
+					     u32 segment_id, u32 permission,
 					     const struct rsm_client_ops *ops, void *priv,
 					     long timeout)
 {
@@ -283,8 +283,8 @@ struct rsm_client_import *rsm_client_connect(struct rsmka_controller *controller
 		kfree(import);
 		return ERR_PTR(ret);
 	}
-	ret = rsmka_import_connect(&import->client.segment, controller, node, key, permission,
-				   timeout == MAX_SCHEDULE_TIMEOUT ? NULL : &deadline,
+	ret = rsmka_import_connect(&import->client.segment, controller, node, segment_id,
+				   permission, timeout == MAX_SCHEDULE_TIMEOUT ? NULL : &deadline,
 				   &generation);
 	if (!ret)
 		return import;

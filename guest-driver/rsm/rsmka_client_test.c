@@ -14,7 +14,7 @@
 #include "../include/rsm/rsm_client_queue.h"
 #include "rsmka_path.h"
 
-#define KEY		0x1000
+#define SEGMENT_ID	0x1000
 #define PEER		78
 #define SESSION		0x5e56
 #define PAGES		4
@@ -52,7 +52,7 @@ struct pair {
 	struct told exporter;
 	struct told importer;
 	u32 node;
-	u32 key;
+	u32 segment_id;
 };
 
 static int pair_init(struct kunit *test)
@@ -62,7 +62,7 @@ static int pair_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, pair);
 	test->priv = pair;
 	pair->node = rsm_client_local_node();
-	pair->key = KEY;
+	pair->segment_id = SEGMENT_ID;
 	pair->loopback = rsm_client_controller_get("loopback");
 	KUNIT_ASSERT_NOT_NULL(test, pair->loopback);
 	pair->memory = vzalloc(LENGTH);
@@ -90,13 +90,14 @@ static void pair_publish(struct kunit *test)
 {
 	struct pair *pair = test->priv;
 
-	KUNIT_ASSERT_EQ(test, rsm_client_export_publish(pair->export, &pair->key, NULL, 0), 0);
+	KUNIT_ASSERT_EQ(test, rsm_client_export_publish(pair->export, &pair->segment_id, NULL, 0),
+			0);
 }
 
 static struct rsm_client_import *pair_connect(struct pair *pair, u32 permission)
 {
-	return rsm_client_connect(pair->loopback, pair->node, pair->key, permission, &told_ops,
-				  &pair->importer, MAX_SCHEDULE_TIMEOUT);
+	return rsm_client_connect(pair->loopback, pair->node, pair->segment_id, permission,
+				  &told_ops, &pair->importer, MAX_SCHEDULE_TIMEOUT);
 }
 
 static void memory_of_the_kernel_is_exported_and_mapped(struct kunit *test)
@@ -199,11 +200,12 @@ static void connects_fail_for_a_reason(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_connect(pair, 0)), -ENOENT);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_connect(pair, 0040)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(rsm_client_connect(pair->loopback, 250, KEY, 0,
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(rsm_client_connect(pair->loopback, 250, SEGMENT_ID, 0,
 								 NULL, NULL, 0)), -ENETUNREACH);
 	if (!pair->node)
 		return;		/* no adapter: an access list cannot name it */
-	KUNIT_ASSERT_EQ(test, rsm_client_export_publish(pair->export, &pair->key, &acl, 1), 0);
+	KUNIT_ASSERT_EQ(test, rsm_client_export_publish(pair->export, &pair->segment_id, &acl, 1),
+			0);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_connect(pair, RSM_PERM_WRITE)), -EPERM);
 	import = pair_connect(pair, RSM_PERM_READ);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(import));
@@ -215,16 +217,18 @@ static void exports_are_checked(struct kunit *test)
 {
 	struct pair *pair = test->priv;
 	struct rsm_acl_entry bad = { .node = RSMKA_NODES, .permission = 0600 };
-	u32 key = RSM_USER_APP_ID_BASE;
+	u32 segment_id = RSM_USER_APP_ID_BASE;
 
-	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &key, NULL, 0),
+	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &segment_id, NULL, 0),
 			-EADDRNOTAVAIL);
-	key = KEY;
-	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &key, &bad, 1), -EINVAL);
-	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &key, &bad,
+	segment_id = SEGMENT_ID;
+	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &segment_id, &bad, 1),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &segment_id, &bad,
 							RSM_ACL_MAX + 1), -EINVAL);
 	pair_publish(test);
-	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &key, NULL, 0), -EALREADY);
+	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &segment_id, NULL, 0),
+			-EALREADY);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(rsm_client_export_create(pair->loopback,
 			pair->memory + 8, LENGTH, NULL, NULL)), -EINVAL);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(rsm_client_export_create(pair->loopback,
@@ -375,7 +379,7 @@ static void a_window_stays_until_the_client_has_unmapped(struct kunit *test)
 	u8 *address;
 
 	KUNIT_ASSERT_EQ(test, adapter_up(adapter), 0);
-	import = rsm_client_connect(adapter->controller, PEER, KEY, RSM_PERM_RDWR, &told_ops,
+	import = rsm_client_connect(adapter->controller, PEER, SEGMENT_ID, RSM_PERM_RDWR, &told_ops,
 				    &told, HZ);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(import));
 	address = rsm_client_map(import);
@@ -400,10 +404,10 @@ static void a_connect_has_a_deadline(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, adapter_up(adapter), 0);
 	adapter->silent = true;
-	import = rsm_client_connect(adapter->controller, PEER, KEY, 0, NULL, NULL, HZ / 10);
+	import = rsm_client_connect(adapter->controller, PEER, SEGMENT_ID, 0, NULL, NULL, HZ / 10);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(import), -ETIMEDOUT);
 	adapter->silent = false;
-	import = rsm_client_connect(adapter->controller, PEER, KEY, 0, NULL, NULL, HZ);
+	import = rsm_client_connect(adapter->controller, PEER, SEGMENT_ID, 0, NULL, NULL, HZ);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(import));
 	if (!IS_ERR(import))
 		rsm_client_disconnect(import);

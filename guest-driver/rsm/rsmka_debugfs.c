@@ -89,9 +89,9 @@ static void rsmka_show_export(struct seq_file *s, struct rsmka_segment *seg)
 	local = rsmka_list_length(&export->local);
 	remote = export->nr_tokens;
 	spin_unlock(&export->visitors_lock);
-	seq_printf(s, "%u %s %s key %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
+	seq_printf(s, "%u %s %s segment_id %08x length %llu creator %d uid %u gid %u mode %04o acl %u local %u remote %u events %u refs %u\n",
 		   seg->number, export->controller->name, rsmka_export_states[state],
-		   state == RSMKA_PUBLISHED ? READ_ONCE(export->key) : 0, export->length,
+		   state == RSMKA_PUBLISHED ? READ_ONCE(export->segment_id) : 0, export->length,
 		   pid_nr(export->owner.pid), from_kuid(&init_user_ns, export->owner.uid),
 		   from_kgid(&init_user_ns, export->owner.gid), export->mode, export->acl.len,
 		   local, remote, rsmka_events_pending(&seg->events), kref_read(&seg->ref));
@@ -112,9 +112,9 @@ static void rsmka_show_import(struct seq_file *s, struct rsmka_segment *seg)
 	/* Off the list means closed, or not connected yet. */
 	share = seg->sharing ? rsmka_segment_share(seg) : NULL;
 	if (share)
-		seq_printf(s, "%u %s %s node %u key %08x length %llu mode %04o of %04o uid %u gid %u share %llu users %u mappings %lu events %u\n",
+		seq_printf(s, "%u %s %s node %u segment_id %08x length %llu mode %04o of %04o uid %u gid %u share %llu users %u mappings %lu events %u\n",
 			   seg->number, share->controller->name,
-			   rsmka_share_states[share->state], share->node, share->key,
+			   rsmka_share_states[share->state], share->node, share->segment_id,
 			   share->grant.length, seg->mode, share->grant.mode, share->grant.uid,
 			   share->grant.gid, share->cookie, share->users,
 			   READ_ONCE(share->mappings), rsmka_events_pending(&seg->events));

@@ -205,10 +205,11 @@ static int rsmka_acl_get(const struct rsmka_export *export, u64 user, u32 len,
 }
 
 /* Ids that programs may publish; others are the kernel's, see rsm_client.h. */
-static int rsmka_key_check(u32 key)
+static int rsmka_segment_id_check(u32 segment_id)
 {
-	if (key == 0 || (key >= RSM_RSMLIB_ID_BASE && key <= RSM_RSMLIB_ID_END) ||
-	    (key >= RSM_HPC_ID_BASE && key < RSM_USER_APP_ID_BASE))
+	if (segment_id == 0 ||
+	    (segment_id >= RSM_RSMLIB_ID_BASE && segment_id <= RSM_RSMLIB_ID_END) ||
+	    (segment_id >= RSM_HPC_ID_BASE && segment_id < RSM_USER_APP_ID_BASE))
 		return 0;
 	return -EADDRNOTAVAIL;
 }
@@ -217,7 +218,7 @@ int rsmka_file_publish(struct rsmka_file *file, struct rsm_ioc_publish *arg)
 {
 	struct rsmka_export *export = rsmka_segment_export(&file->segment);
 	struct rsmka_acl *acl;
-	u32 key = arg->key;
+	u32 segment_id = arg->segment_id;
 	int ret;
 
 	if (!export)
@@ -228,13 +229,13 @@ int rsmka_file_publish(struct rsmka_file *file, struct rsm_ioc_publish *arg)
 	if (ret)
 		return ret;
 
-	ret = rsmka_key_check(key);
+	ret = rsmka_segment_id_check(segment_id);
 	if (!ret)
 		ret = rsmka_file_settle(file);
 	if (!ret)
-		ret = rsmka_export_publish(export, &key, acl);
+		ret = rsmka_export_publish(export, &segment_id, acl);
 	if (!ret)
-		arg->key = key;
+		arg->segment_id = segment_id;
 	kfree(acl);
 	return ret;
 }
@@ -310,7 +311,7 @@ static int rsmka_file_connect_claimed(struct rsmka_file *file, struct rsm_ioc_co
 	else if (arg->permission & ~RSM_PERM_RDWR)
 		ret = RSMERR_BAD_PERMS;
 	else
-		ret = rsmka_import_connect(&file->segment, controller, arg->node, arg->key,
+		ret = rsmka_import_connect(&file->segment, controller, arg->node, arg->segment_id,
 					   arg->permission, NULL, &arg->generation);
 	if (!ret) {
 		rsmka_file_report(&file->segment, arg);

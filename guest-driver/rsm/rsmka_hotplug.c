@@ -41,7 +41,7 @@ static void rsmka_hotplug_report(const struct rsmka_pinned *pinned, unsigned lon
 		container_of(pinned, struct rsmka_binding, pinned)->export;
 
 	pr_warn("%lu pages are exported by process %d (segment %u, id %#x)\n", count,
-		pid_nr(export->owner.pid), export->segment->number, READ_ONCE(export->key));
+		pid_nr(export->owner.pid), export->segment->number, READ_ONCE(export->segment_id));
 }
 
 static int rsmka_hotplug_event(struct notifier_block *block, unsigned long action, void *data)

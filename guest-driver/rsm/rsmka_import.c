@@ -35,14 +35,15 @@ static int rsmka_import_verdict(const struct rsmka_segment *seg, const struct rs
  * this connection.
  */
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
-			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation)
+			 u32 segment_id, u32 wanted, const unsigned long *deadline,
+			 u32 *generation)
 {
 	struct rsmka_share *share;
 	u32 offer;
 	int ret;
 
 	for (;;) {
-		ret = rsmka_share_connect(controller, node, key, deadline, &share);
+		ret = rsmka_share_connect(controller, node, segment_id, deadline, &share);
 		if (ret)
 			return ret;
 		/* Without a length it failed for the thread that we waited for. */
@@ -83,7 +84,7 @@ static int rsmka_import_may_post(struct rsmka_segment *seg, bool *may)
 	*may = rsmka_share_is_connected(ended);
 	if (*may)
 		return 0;
-	ret = rsmka_share_connect(ended->controller, ended->node, ended->key, NULL, &share);
+	ret = rsmka_share_connect(ended->controller, ended->node, ended->segment_id, NULL, &share);
 	switch (ret) {
 	case 0:
 		break;
@@ -105,8 +106,8 @@ int rsmka_share_post(struct rsmka_share *share, u32 post_flags, long patience)
 	bool heard;
 
 	if (share->path)
-		return rsmka_ipc_bell(share->path, share->key, 0, post_flags, patience);
-	heard = rsmka_published_bell(NULL, share->key, post_flags);
+		return rsmka_ipc_bell(share->path, share->segment_id, 0, post_flags, patience);
+	heard = rsmka_published_bell(NULL, share->segment_id, post_flags);
 	rsmka_count(counters, RSM_COUNT_POSTS_SENT);
 	rsmka_count(counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
 	return 0;

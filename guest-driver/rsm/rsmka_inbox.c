@@ -32,7 +32,7 @@ static bool rsmka_handle_connect(struct rsmka_path *path, const void *data, bool
 
 	if (!may_sleep)
 		return false;
-	ret = rsmka_published_connect(path, session, le32_to_cpu(msg->header.key),
+	ret = rsmka_published_connect(path, session, le32_to_cpu(msg->header.segment_id),
 				      le64_to_cpu(msg->cookie), &grant);
 	rsmka_count(&path->counters,
 		    ret ? RSM_COUNT_CONNECTS_REFUSED : RSM_COUNT_CONNECTS_GRANTED);
@@ -56,7 +56,8 @@ static bool rsmka_handle_disconnect(struct rsmka_path *path, const void *data, b
 
 	if (!may_sleep)
 		return false;
-	rsmka_shares_disconnected(path, le32_to_cpu(msg->header.key), le64_to_cpu(msg->cookie));
+	rsmka_shares_disconnected(path, le32_to_cpu(msg->header.segment_id),
+				  le64_to_cpu(msg->cookie));
 	return true;
 }
 
@@ -66,7 +67,8 @@ static bool rsmka_handle_notimporting(struct rsmka_path *path, const void *data,
 
 	if (!may_sleep)
 		return false;
-	rsmka_published_disconnect(path, le32_to_cpu(msg->header.key), le64_to_cpu(msg->cookie));
+	rsmka_published_disconnect(path, le32_to_cpu(msg->header.segment_id),
+				   le64_to_cpu(msg->cookie));
 	return true;
 }
 
@@ -76,7 +78,8 @@ static bool rsmka_handle_republish(struct rsmka_path *path, const void *data, bo
 
 	if (!may_sleep)
 		return false;
-	rsmka_shares_republished(path, le32_to_cpu(msg->header.key), le64_to_cpu(msg->cookie),
+	rsmka_shares_republished(path, le32_to_cpu(msg->header.segment_id),
+				 le64_to_cpu(msg->cookie),
 				 le32_to_cpu(msg->flags) & (RSMKA_MODE | RSMKA_LISTED));
 	return true;
 }
@@ -111,12 +114,12 @@ static bool rsmka_handle_bell(struct rsmka_path *path, const void *data, bool ma
 	const struct rsmka_msg_segment *msg = data;
 	u32 post_flags = le32_to_cpu(msg->flags) & (RSM_POST_NO_ACCUMULATE | RSM_POST_WAKE);
 	u64 cookie = le64_to_cpu(msg->cookie);
-	u32 key = le32_to_cpu(msg->header.key);
+	u32 segment_id = le32_to_cpu(msg->header.segment_id);
 	bool heard;
 
 	if (!cookie)
-		heard = rsmka_published_bell(path, key, post_flags);
-	else if (!rsmka_shares_bell(path, key, cookie, post_flags, may_sleep, &heard))
+		heard = rsmka_published_bell(path, segment_id, post_flags);
+	else if (!rsmka_shares_bell(path, segment_id, cookie, post_flags, may_sleep, &heard))
 		return false;
 	rsmka_count(&path->counters, heard ? RSM_COUNT_POSTS_RECEIVED : RSM_COUNT_POSTS_DROPPED);
 	return true;

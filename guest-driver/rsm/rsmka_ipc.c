@@ -103,7 +103,7 @@ static void rsmka_outbox_put_locked(struct rsmka_path *path, struct rsmka_outgoi
  * unpublish, and a list that an importing node has not heard of holds as soon
  * as none of its imports is older.  True: it is sent, unless the session ends before.
  */
-bool rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie)
+bool rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 segment_id, u32 flags, u64 cookie)
 {
 	struct rsmka_outgoing *out = kzalloc(sizeof(*out), GFP_KERNEL);
 	bool queued;
@@ -113,7 +113,7 @@ bool rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 c
 		return false;
 	}
 	out->msg.header.type = type;
-	out->msg.header.key = cpu_to_le32(key);
+	out->msg.header.segment_id = cpu_to_le32(segment_id);
 	out->msg.segment.flags = cpu_to_le32(flags);
 	out->msg.segment.cookie = cpu_to_le64(cookie);
 
@@ -160,10 +160,11 @@ void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_rep
  * One event, to an importing node's share (@cookie) or to the exporter (0).  Who waits for
  * nothing leaves what there is no room for in the outbox; -ENOBUFS: not there either.
  */
-int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags, long patience)
+int rsmka_ipc_bell(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 post_flags,
+		   long patience)
 {
 	struct rsmka_msg_segment msg = {
-		.header.key = cpu_to_le32(key),
+		.header.segment_id = cpu_to_le32(segment_id),
 		.flags = cpu_to_le32(post_flags),
 		.cookie = cpu_to_le64(cookie),
 	};
@@ -173,7 +174,7 @@ int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
 	if (session)
 		ret = rsmka_ipc_send(path, session, &msg, RSMKA_MSG_BELL, sizeof(msg), patience);
 	if (ret == -EAGAIN)
-		ret = rsmka_ipc_queue(path, RSMKA_MSG_BELL, key, post_flags, cookie) ? 0 :
+		ret = rsmka_ipc_queue(path, RSMKA_MSG_BELL, segment_id, post_flags, cookie) ? 0 :
 										      -ENOBUFS;
 	rsmka_count(&path->counters, ret ? RSM_COUNT_POSTS_FAILED : RSM_COUNT_POSTS_SENT);
 	if (ret == 0 || ret == -EINTR || ret == -ENOBUFS)
@@ -245,7 +246,7 @@ static int rsmka_request_ask(struct rsmka_share *share, struct rsmka_request *re
 	struct rsmka_path *path = share->path;
 	DECLARE_BITMAP(nodes, RSMKA_NODES) = {};
 	struct rsmka_msg_connect msg = {
-		.header.key = cpu_to_le32(share->key),
+		.header.segment_id = cpu_to_le32(share->segment_id),
 		.request = cpu_to_le32(request->number),
 		.cookie = cpu_to_le64(share->cookie),
 	};
@@ -323,7 +324,7 @@ int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline)
 	granted = !request->answered || request->reply.status == 0;
 	rsmka_request_give(path, request);
 	if (ret && granted)
-		rsmka_ipc_queue(path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
+		rsmka_ipc_queue(path, RSMKA_MSG_NOTIMPORTING, share->segment_id, 0, share->cookie);
 	return ret;
 }
 

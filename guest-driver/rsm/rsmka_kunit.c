@@ -25,7 +25,7 @@ KUNIT_EXPORT(rsmka_look);
 KUNIT_EXPORT(rsmka_look_came);
 KUNIT_EXPORT(rsmka_look_init);
 KUNIT_EXPORT(rsmka_max_user_share);
-KUNIT_EXPORT(rsmka_next_key);
+KUNIT_EXPORT(rsmka_next_segment_id);
 KUNIT_EXPORT(rsmka_path_find);
 KUNIT_EXPORT(rsmka_path_state);
 KUNIT_EXPORT(rsmka_published_release);

@@ -162,8 +162,9 @@ int rsmka_ipc_send(struct rsmka_path *path, u32 session, void *msg, u8 type, siz
 		   long patience);
 void rsmka_ipc_answer(struct rsmka_path *path, u32 session, struct rsmka_msg_reply *reply);
 int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline);
-int rsmka_ipc_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags, long patience);
-bool rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 key, u32 flags, u64 cookie);
+int rsmka_ipc_bell(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 post_flags,
+		   long patience);
+bool rsmka_ipc_queue(struct rsmka_path *path, u8 type, u32 segment_id, u32 flags, u64 cookie);
 
 /* ---- looking for messages before sleeping (rsmka_look.c) ---- */
 

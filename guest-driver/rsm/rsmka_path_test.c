@@ -67,7 +67,7 @@ static void fake_receive(struct fake *fake, void *message, u8 type, size_t size)
 
 static bool fake_look(void *adapter, u32 node)
 {
-	struct rsmka_msg_segment bell = { .header.key = cpu_to_le32(1) };
+	struct rsmka_msg_segment bell = { .header.segment_id = cpu_to_le32(1) };
 	struct fake *fake = adapter;
 
 	if (++fake->looks != fake->answers_at)
@@ -228,7 +228,7 @@ static void unknown_segments_are_refused(struct kunit *test)
 	u64 last[RSMKA_MESSAGE_MAX / sizeof(u64)];
 	const struct rsmka_msg_reply *reply = (const struct rsmka_msg_reply *)last;
 	struct rsmka_msg_connect msg = {
-		.request = cpu_to_le32(0x1234), .header.key = cpu_to_le32(0x7ffffff),
+		.request = cpu_to_le32(0x1234), .header.segment_id = cpu_to_le32(0x7ffffff),
 	};
 
 	fake_receive(fake, &msg, RSMKA_MSG_CONNECT, sizeof(msg));
@@ -250,7 +250,7 @@ static void fake_set_full(struct fake *fake, bool full)
 static void answers_wait_for_room_without_anybody(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct rsmka_msg_connect msg = { .header.key = cpu_to_le32(0x7ffffff) };
+	struct rsmka_msg_connect msg = { .header.segment_id = cpu_to_le32(0x7ffffff) };
 	unsigned int i;
 
 	fake_set_full(fake, true);

@@ -177,7 +177,7 @@ static int rsmka_export_offer(struct rsmka_export *export, const struct rsmka_ac
 	return ret;
 }
 
-static int rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
+static int rsmka_export_publish_locked(struct rsmka_export *export, u32 *segment_id,
 				       const struct rsmka_acl *acl)
 {
 	struct rsmka_address address = {};
@@ -188,17 +188,17 @@ static int rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
 		return -EALREADY;
 	if (export->state != RSMKA_BOUND)
 		return -EBADFD;
-	ret = rsmka_published_reserve(key);
+	ret = rsmka_published_reserve(segment_id);
 	if (ret)
 		return ret;
 	ret = rsmka_acl_check_paths(acl, export->controller);
 	if (!ret)
 		ret = rsmka_export_offer(export, acl, &address);
 	if (ret) {
-		rsmka_published_release(*key);
+		rsmka_published_release(*segment_id);
 		return ret;
 	}
-	export->key = *key;
+	export->segment_id = *segment_id;
 	export->untold = false;
 	export->state = RSMKA_PUBLISHED;
 	/* Last: a peer may connect the moment the id is known. */
@@ -206,10 +206,10 @@ static int rsmka_export_publish_locked(struct rsmka_export *export, u32 *key,
 	return 0;
 }
 
-/* Under the id *@key, or one that is chosen if it is 0. */
-int rsmka_export_publish(struct rsmka_export *export, u32 *key, const struct rsmka_acl *acl)
+/* Under the id *@segment_id, or one that is chosen if it is 0. */
+int rsmka_export_publish(struct rsmka_export *export, u32 *segment_id, const struct rsmka_acl *acl)
 {
-	u32 chosen = *key;
+	u32 chosen = *segment_id;
 	int ret;
 
 	ret = rsmka_export_claim(export);
@@ -218,7 +218,7 @@ int rsmka_export_publish(struct rsmka_export *export, u32 *key, const struct rsm
 	ret = rsmka_export_publish_locked(export, &chosen, acl);
 	rsmka_unhold(&export->lock);
 	if (!ret)
-		*key = chosen;
+		*segment_id = chosen;
 	return ret;
 }
 
@@ -236,7 +236,7 @@ void rsmka_export_withdraw(struct rsmka_export *export)
 	mutex_lock(&controller->lock);
 	list_del_init(&export->on_controller);
 	mutex_unlock(&controller->lock);
-	rsmka_published_release(export->key);
+	rsmka_published_release(export->segment_id);
 	WRITE_ONCE(export->state, RSMKA_BOUND);
 
 	if (export->handle) {

@@ -19,7 +19,7 @@ DEFINE_XARRAY_FLAGS(rsmka_published, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 atomic_t rsmka_ids;
 atomic_t rsmka_generated_ids;
 
-u32 rsmka_next_key = RSM_USER_APP_ID_BASE;
+u32 rsmka_next_segment_id = RSM_USER_APP_ID_BASE;
 
 /* That a node imports a segment. */
 struct rsmka_token {
@@ -71,32 +71,32 @@ static void rsmka_token_remove(struct rsmka_token *token)
 	spin_unlock(&rsmka_tokens_lock);
 }
 
-int rsmka_published_reserve(u32 *key)
+int rsmka_published_reserve(u32 *segment_id)
 {
 	int ret;
 
-	if (*key)
-		ret = xa_insert(&rsmka_published, *key, NULL, GFP_KERNEL);
+	if (*segment_id)
+		ret = xa_insert(&rsmka_published, *segment_id, NULL, GFP_KERNEL);
 	else
-		ret = xa_alloc_cyclic(&rsmka_published, key, NULL,
+		ret = xa_alloc_cyclic(&rsmka_published, segment_id, NULL,
 				      XA_LIMIT(RSM_USER_APP_ID_BASE, RSM_USER_APP_ID_END),
-				      &rsmka_next_key, GFP_KERNEL);
+				      &rsmka_next_segment_id, GFP_KERNEL);
 	if (ret >= 0) {
 		atomic_inc(&rsmka_ids);
-		if (*key >= RSM_USER_APP_ID_BASE)
+		if (*segment_id >= RSM_USER_APP_ID_BASE)
 			atomic_inc(&rsmka_generated_ids);
 		return 0;
 	}
 	if (ret != -EBUSY)
 		return -ENOMEM;
-	return *key ? -EADDRINUSE : -ENOSPC;
+	return *segment_id ? -EADDRINUSE : -ENOSPC;
 }
 
-void rsmka_published_release(u32 key)
+void rsmka_published_release(u32 segment_id)
 {
-	xa_erase(&rsmka_published, key);
+	xa_erase(&rsmka_published, segment_id);
 	atomic_dec(&rsmka_ids);
-	if (key >= RSM_USER_APP_ID_BASE)
+	if (segment_id >= RSM_USER_APP_ID_BASE)
 		atomic_dec(&rsmka_generated_ids);
 }
 
@@ -125,7 +125,7 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 	rsmka_published_set_posters(export);
 	spin_unlock(&export->visitors_lock);
 	/* Cannot fail: the slot is reserved. */
-	xa_store(&rsmka_published, export->key, export->segment, GFP_KERNEL);
+	xa_store(&rsmka_published, export->segment_id, export->segment, GFP_KERNEL);
 }
 
 /* ---- changes ---- */
@@ -199,7 +199,8 @@ void rsmka_published_announce(struct rsmka_export *export)
 	spin_unlock(&export->visitors_lock);
 	for (i = 0; i < count; i++)
 		rsmka_ipc_queue(rsmka_path_find(export->controller, told[i].node),
-			       RSMKA_MSG_REPUBLISH, export->key, told[i].offer, told[i].cookie);
+			       RSMKA_MSG_REPUBLISH, export->segment_id, told[i].offer,
+			       told[i].cookie);
 	kfree(told);
 }
 
@@ -260,7 +261,7 @@ void rsmka_published_shut(struct rsmka_export *export)
 	struct rsmka_path *path;
 	LIST_HEAD(tokens);
 
-	xa_store(&rsmka_published, export->key, NULL, GFP_KERNEL);
+	xa_store(&rsmka_published, export->segment_id, NULL, GFP_KERNEL);
 	spin_lock(&export->visitors_lock);
 	WRITE_ONCE(export->open, false);
 	list_for_each_entry_safe(token, next, &export->tokens, list) {
@@ -271,7 +272,7 @@ void rsmka_published_shut(struct rsmka_export *export)
 
 	list_for_each_entry_safe(token, next, &tokens, list) {
 		path = rsmka_path_find(export->controller, token->node);
-		rsmka_ipc_queue(path, RSMKA_MSG_DISCONNECT, export->key, 0, token->cookie);
+		rsmka_ipc_queue(path, RSMKA_MSG_DISCONNECT, export->segment_id, 0, token->cookie);
 		rsmka_count(&path->counters, RSM_COUNT_EVICTIONS);
 		kfree(token);
 	}
@@ -281,12 +282,12 @@ void rsmka_published_shut(struct rsmka_export *export)
 /* ---- connections ---- */
 
 /* The segment, with a reference, if it is published. */
-static struct rsmka_segment *rsmka_published_find(u32 key)
+static struct rsmka_segment *rsmka_published_find(u32 segment_id)
 {
 	struct rsmka_segment *seg;
 
 	xa_lock(&rsmka_published);
-	seg = xa_load(&rsmka_published, key);
+	seg = xa_load(&rsmka_published, segment_id);
 	if (seg)
 		kref_get(&seg->ref);
 	xa_unlock(&rsmka_published);
@@ -324,7 +325,7 @@ static struct rsmka_token *rsmka_token_find(const struct rsmka_export *export, u
  * A node asks for a segment.  It has one share of it at a time, so a newer
  * cookie replaces an older one, and a question asked twice changes nothing.
  */
-int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
+int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 segment_id, u64 cookie,
 			    struct rsmka_grant *grant)
 {
 	struct rsmka_token *token, *fresh;
@@ -332,7 +333,7 @@ int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 	struct rsmka_export *export;
 	int ret;
 
-	seg = rsmka_published_find(key);
+	seg = rsmka_published_find(segment_id);
 	if (!seg)
 		return -ENOENT;
 	export = seg->export;
@@ -366,9 +367,9 @@ int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 c
 }
 
 /* A node no longer imports a segment. */
-void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie)
+void rsmka_published_disconnect(struct rsmka_path *path, u32 segment_id, u64 cookie)
 {
-	struct rsmka_segment *seg = rsmka_published_find(key);
+	struct rsmka_segment *seg = rsmka_published_find(segment_id);
 	struct rsmka_token *token;
 	struct rsmka_export *export;
 
@@ -425,7 +426,7 @@ void rsmka_published_node_lost(struct rsmka_path *path)
 /* A share of this node asks. */
 int rsmka_published_attach(struct rsmka_share *share)
 {
-	struct rsmka_segment *seg = rsmka_published_find(share->key);
+	struct rsmka_segment *seg = rsmka_published_find(share->segment_id);
 	struct rsmka_counters *counters = rsmka_share_counters(share);
 	struct rsmka_export *export;
 	int ret;
@@ -509,13 +510,13 @@ static void rsmka_published_post_local(struct rsmka_export *export, u32 post_fla
 
 /* As many of the importing nodes as there is room for; how many there are. */
 static unsigned int rsmka_published_bells(struct rsmka_export *export, struct rsmka_bell *bells,
-					  unsigned int room, u32 *key)
+					  unsigned int room, u32 *segment_id)
 {
 	struct rsmka_token *token;
 	unsigned int count = 0;
 
 	spin_lock(&export->visitors_lock);
-	*key = export->key;
+	*segment_id = export->segment_id;
 	list_for_each_entry(token, &export->tokens, list)
 		if (count++ < room)
 			bells[count - 1] = (struct rsmka_bell){ token->node, token->cookie };
@@ -528,21 +529,21 @@ int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patie
 {
 	struct rsmka_bell few[RSMKA_BELLS_FEW], *bells = few, *many = NULL;
 	unsigned int i, count;
-	u32 key;
+	u32 segment_id;
 
-	count = rsmka_published_bells(export, few, RSMKA_BELLS_FEW, &key);
+	count = rsmka_published_bells(export, few, RSMKA_BELLS_FEW, &segment_id);
 	if (count > RSMKA_BELLS_FEW) {
 		many = kmalloc_array(RSMKA_NODES, sizeof(*many), GFP_KERNEL_ACCOUNT);
 		if (!many)
 			return -ENOMEM;
 		bells = many;
-		count = rsmka_published_bells(export, many, RSMKA_NODES, &key);
+		count = rsmka_published_bells(export, many, RSMKA_NODES, &segment_id);
 	}
 	/* Looked at without a lock: who comes or goes meanwhile may miss the event. */
 	if (!list_empty_careful(&export->local))
 		rsmka_published_post_local(export, post_flags);
 	for (i = 0; i < count; i++)
-		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), key,
+		rsmka_ipc_bell(rsmka_path_find(export->controller, bells[i].node), segment_id,
 			       bells[i].cookie, post_flags, patience);
 	kfree(many);
 	return 0;
@@ -552,14 +553,14 @@ int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patie
  * An event for the exporter, from an importer on another node or, without a
  * path, on this one.  In any context.  False if nothing is published under that id.
  */
-bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags)
+bool rsmka_published_bell(struct rsmka_path *path, u32 segment_id, u32 post_flags)
 {
 	struct rsmka_export *export;
 	struct rsmka_segment *seg;
 	bool heard = false;
 
 	rcu_read_lock();
-	seg = xa_load(&rsmka_published, key);
+	seg = xa_load(&rsmka_published, segment_id);
 	if (seg) {
 		/* Published, so it is complete. */
 		export = seg->export;

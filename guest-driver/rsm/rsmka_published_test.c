@@ -10,10 +10,10 @@
 
 static u32 reserve(u32 wanted, int *ret)
 {
-	u32 key = wanted;
+	u32 segment_id = wanted;
 
-	*ret = rsmka_published_reserve(&key);
-	return key;
+	*ret = rsmka_published_reserve(&segment_id);
+	return segment_id;
 }
 
 static void an_id_is_reserved_once(struct kunit *test)
@@ -46,14 +46,14 @@ static void a_free_id_is_not_given_out_again_at_once(struct kunit *test)
 
 static void after_the_last_id_the_first_free_one_comes(struct kunit *test)
 {
-	u32 next = rsmka_next_key;
+	u32 next = rsmka_next_segment_id;
 	u32 last, held, again;
 	int ret;
 
 	/* One at the start of the range, held while the others come round. */
-	rsmka_next_key = RSM_USER_APP_ID_BASE;
+	rsmka_next_segment_id = RSM_USER_APP_ID_BASE;
 	held = reserve(0, &ret);
-	rsmka_next_key = RSM_USER_APP_ID_END;
+	rsmka_next_segment_id = RSM_USER_APP_ID_END;
 	last = reserve(0, &ret);
 	KUNIT_EXPECT_EQ(test, last, RSM_USER_APP_ID_END);
 	again = reserve(0, &ret);
@@ -64,7 +64,7 @@ static void after_the_last_id_the_first_free_one_comes(struct kunit *test)
 	rsmka_published_release(held);
 	rsmka_published_release(last);
 	rsmka_published_release(again);
-	rsmka_next_key = next;
+	rsmka_next_segment_id = next;
 }
 
 static struct kunit_case rsmka_published_cases[] = {

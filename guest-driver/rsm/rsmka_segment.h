@@ -300,7 +300,7 @@ struct rsmka_export {
 	wait_queue_head_t ended;	/* ending is NOTHING, or progress is FINISHED */
 	int progress;			/* of closing: RSMKA_END_*; by xchg and cmpxchg */
 	struct list_head on_ends;	/* controller->lock */
-	u32 key;
+	u32 segment_id;
 	void *handle;			/* of the adapter; NULL if no other node has access */
 	struct rsmka_row *row;		/* of the handle */
 	struct rsmka_memory *memory;	/* changed under visitors_lock as well */
@@ -328,7 +328,7 @@ void rsmka_export_show(struct rsmka_export *export);
 void rsmka_export_rebind_locked(struct rsmka_export *export, struct rsmka_memory *fresh,
 				struct rsmka_memory **unneeded);
 int rsmka_export_enter(struct rsmka_export *export);
-int rsmka_export_publish(struct rsmka_export *export, u32 *key, const struct rsmka_acl *acl);
+int rsmka_export_publish(struct rsmka_export *export, u32 *segment_id, const struct rsmka_acl *acl);
 int rsmka_export_republish(struct rsmka_export *export, const struct rsmka_acl *acl);
 int rsmka_export_unpublish(struct rsmka_export *export);
 int rsmka_export_await(struct rsmka_export *export);
@@ -362,12 +362,12 @@ void rsmka_end_report(struct rsmka_controller *controller);
 /* ---- published segments, as importers see them (rsmka_published.c) ---- */
 
 extern struct xarray rsmka_published;	/* export segments by id */
-extern u32 rsmka_next_key;		/* from here on a free id is looked for; xa_lock */
+extern u32 rsmka_next_segment_id;	/* from here on a free id is looked for; xa_lock */
 extern atomic_t rsmka_ids;		/* that are not free */
 extern atomic_t rsmka_generated_ids;	/* of them, from RSM_USER_APP_ID_BASE on */
 
-int rsmka_published_reserve(u32 *key);
-void rsmka_published_release(u32 key);
+int rsmka_published_reserve(u32 *segment_id);
+void rsmka_published_release(u32 segment_id);
 void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *acl,
 			  const struct rsmka_address *address);
 void rsmka_published_shut(struct rsmka_export *export);
@@ -378,14 +378,14 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 void rsmka_published_rows(struct rsmka_export *export, struct rsmka_access *access);
 void rsmka_published_announce(struct rsmka_export *export);
 void rsmka_published_rebound(struct rsmka_export *export, struct page **old);
-int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 key, u64 cookie,
+int rsmka_published_connect(struct rsmka_path *path, u32 session, u32 segment_id, u64 cookie,
 			    struct rsmka_grant *grant);
-void rsmka_published_disconnect(struct rsmka_path *path, u32 key, u64 cookie);
+void rsmka_published_disconnect(struct rsmka_path *path, u32 segment_id, u64 cookie);
 void rsmka_published_node_lost(struct rsmka_path *path);
 int rsmka_published_attach(struct rsmka_share *share);
 void rsmka_published_detach(struct rsmka_share *share);
 int rsmka_published_post(struct rsmka_export *export, u32 post_flags, long patience);
-bool rsmka_published_bell(struct rsmka_path *path, u32 key, u32 post_flags);
+bool rsmka_published_bell(struct rsmka_path *path, u32 segment_id, u32 post_flags);
 
 /* ---- shares (rsmka_share.c) ---- */
 
@@ -410,7 +410,7 @@ enum rsmka_share_state {
  * exporter once and maps the segment once.
  */
 struct rsmka_share {
-	struct hlist_node table;	/* by key until ENDING; rsmka_shares_lock, RCU */
+	struct hlist_node table;	/* by segment id until ENDING; rsmka_shares_lock, RCU */
 	struct list_head on_path;	/* of the path or the controller until ENDED; likewise */
 	struct rcu_head rcu;
 	unsigned int users;		/* imports, threads that use it; rsmka_shares_lock */
@@ -423,7 +423,7 @@ struct rsmka_share {
 	wait_queue_head_t asked;	/* who connects it, for the reply */
 	struct completion settled;	/* CONNECTING is over */
 
-	u32 key;
+	u32 segment_id;
 	u32 node;
 	u64 cookie;			/* names this share in messages, never used twice */
 	struct rsmka_controller *controller;
@@ -464,25 +464,26 @@ extern struct mutex rsmka_shares_lock;	/* the tables, users, imports of all shar
 
 void rsmka_share_notify(struct rsmka_share *share, u32 post_flags);
 
-int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
+int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 segment_id,
 			const unsigned long *deadline, struct rsmka_share **out);
 bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *generation);
 void rsmka_share_leave(struct rsmka_share *share, struct rsmka_segment *seg);
 void rsmka_share_end(struct rsmka_share *share, int outcome);
 void rsmka_share_abort(struct rsmka_share *share);
 void rsmka_share_zap(struct rsmka_share *share);
-void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie);
+void rsmka_shares_disconnected(struct rsmka_path *path, u32 segment_id, u64 cookie);
 void rsmka_shares_controller_gone(struct rsmka_controller *controller);
 void rsmka_shares_node_lost(struct rsmka_path *path);
-void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer);
+void rsmka_shares_republished(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 offer);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
-bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
+bool rsmka_shares_bell(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 post_flags,
 		       bool may_sleep, bool *heard);
 
 /* ---- imports (rsmka_import.c) ---- */
 
 int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *controller, u32 node,
-			 u32 key, u32 wanted, const unsigned long *deadline, u32 *generation);
+			 u32 segment_id, u32 wanted, const unsigned long *deadline,
+			 u32 *generation);
 int rsmka_import_check(struct rsmka_segment *seg, const struct rsmka_window *window);
 int rsmka_share_post(struct rsmka_share *share, u32 post_flags, long patience);
 int rsmka_segment_post(struct rsmka_segment *seg, u32 post_flags);

@@ -66,7 +66,7 @@ static void rsmka_share_free(struct rsmka_share *share)
 }
 
 static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller,
-					     struct rsmka_path *path, u32 node, u32 key)
+					     struct rsmka_path *path, u32 node, u32 segment_id)
 {
 	struct rsmka_share *share = kzalloc(sizeof(*share), GFP_KERNEL_ACCOUNT);
 
@@ -76,7 +76,7 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 	share->controller = controller;
 	share->path = path;
 	share->node = node;
-	share->key = key;
+	share->segment_id = segment_id;
 	share->cookie = atomic64_inc_return(&rsmka_last_cookie);
 	share->users = 1;
 	INIT_LIST_HEAD(&share->imports);
@@ -100,22 +100,23 @@ static struct rsmka_share *rsmka_share_alloc(struct rsmka_controller *controller
 }
 
 /* Users choose ids, so that which ones collide must not be known to them. */
-static u64 rsmka_share_hash(const struct rsmka_controller *controller, u32 node, u32 key)
+static u64 rsmka_share_hash(const struct rsmka_controller *controller, u32 node, u32 segment_id)
 {
 	get_random_once(&rsmka_shares_secret, sizeof(rsmka_shares_secret));
-	return siphash_3u64((uintptr_t)controller, node, key, &rsmka_shares_secret);
+	return siphash_3u64((uintptr_t)controller, node, segment_id, &rsmka_shares_secret);
 }
 
 static struct rsmka_share *rsmka_share_find(struct rsmka_controller *controller, u32 node,
-					    u32 key)
+					    u32 segment_id)
 {
 	struct rsmka_share *share;
 
 	/* Under rsmka_shares_lock or RCU. */
 	hash_for_each_possible_rcu(rsmka_shares, share, table,
-				   rsmka_share_hash(controller, node, key),
+				   rsmka_share_hash(controller, node, segment_id),
 				   lockdep_is_held(&rsmka_shares_lock))
-		if (share->key == key && share->node == node && share->controller == controller)
+		if (share->segment_id == segment_id && share->node == node &&
+		    share->controller == controller)
 			return share;
 	return NULL;
 }
@@ -162,7 +163,8 @@ static void rsmka_share_release(struct rsmka_share *share)
 {
 	if (share->path) {
 		/* The window stays until the work has taken it from all processes. */
-		rsmka_ipc_queue(share->path, RSMKA_MSG_NOTIMPORTING, share->key, 0, share->cookie);
+		rsmka_ipc_queue(share->path, RSMKA_MSG_NOTIMPORTING, share->segment_id, 0,
+				share->cookie);
 		queue_work(system_unbound_wq, &share->reap);
 	} else {
 		/* The exporter's pages are unpinned once it is off the exporter's list. */
@@ -343,14 +345,14 @@ static struct rsmka_share *rsmka_share_enter(struct rsmka_share *fresh)
 	struct rsmka_share *share;
 
 	mutex_lock(&rsmka_shares_lock);
-	share = rsmka_share_find(fresh->controller, fresh->node, fresh->key);
+	share = rsmka_share_find(fresh->controller, fresh->node, fresh->segment_id);
 	if (share) {
 		share->users++;
 	} else if (!READ_ONCE(fresh->controller->gone)) {
 		/* The controller looks through the lists after it has set `gone`. */
 		share = fresh;
 		hash_add_rcu(rsmka_shares, &share->table,
-			     rsmka_share_hash(share->controller, share->node, share->key));
+			     rsmka_share_hash(share->controller, share->node, share->segment_id));
 		list_add_tail(&share->on_path, rsmka_share_list(share));
 	}
 	mutex_unlock(&rsmka_shares_lock);
@@ -372,7 +374,7 @@ static int rsmka_share_await(struct rsmka_share *share, const unsigned long *dea
  * the deadline if there is one; the caller is then a user of it.  Whoever waited for
  * another thread learns from rsmka_share_add() how that went.
  */
-int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
+int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 segment_id,
 			const unsigned long *deadline, struct rsmka_share **out)
 {
 	struct rsmka_path *path = NULL;
@@ -384,7 +386,7 @@ int rsmka_share_connect(struct rsmka_controller *controller, u32 node, u32 key,
 		if (!path)
 			return -ENETUNREACH;
 	}
-	fresh = rsmka_share_alloc(controller, path, node, key);
+	fresh = rsmka_share_alloc(controller, path, node, segment_id);
 	if (!fresh)
 		return -ENOMEM;
 	share = rsmka_share_enter(fresh);
@@ -427,12 +429,12 @@ bool rsmka_share_add(struct rsmka_share *share, struct rsmka_segment *seg, u32 *
 /* ---- what other nodes do ---- */
 
 /* The share that a peer means; the caller becomes a user of it. */
-static struct rsmka_share *rsmka_share_of_peer(struct rsmka_path *path, u32 key, u64 cookie)
+static struct rsmka_share *rsmka_share_of_peer(struct rsmka_path *path, u32 segment_id, u64 cookie)
 {
 	struct rsmka_share *share;
 
 	mutex_lock(&rsmka_shares_lock);
-	share = rsmka_share_find(path->controller, path->node, key);
+	share = rsmka_share_find(path->controller, path->node, segment_id);
 	if (share && share->path && share->cookie == cookie)
 		share->users++;
 	else
@@ -442,9 +444,9 @@ static struct rsmka_share *rsmka_share_of_peer(struct rsmka_path *path, u32 key,
 }
 
 /* The exporter unpublished. */
-void rsmka_shares_disconnected(struct rsmka_path *path, u32 key, u64 cookie)
+void rsmka_shares_disconnected(struct rsmka_path *path, u32 segment_id, u64 cookie)
 {
-	struct rsmka_share *share = rsmka_share_of_peer(path, key, cookie);
+	struct rsmka_share *share = rsmka_share_of_peer(path, segment_id, cookie);
 
 	if (!share)
 		return;
@@ -495,12 +497,12 @@ void rsmka_shares_controller_gone(struct rsmka_controller *controller)
 }
 
 /* The exporter has another access list; @offer is 0 if it does not name this node. */
-void rsmka_shares_republished(struct rsmka_path *path, u32 key, u64 cookie, u32 offer)
+void rsmka_shares_republished(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 offer)
 {
 	struct rsmka_share *share;
 
 	mutex_lock(&rsmka_shares_lock);
-	share = rsmka_share_find(path->controller, path->node, key);
+	share = rsmka_share_find(path->controller, path->node, segment_id);
 	if (share && share->path && share->cookie == cookie) {
 		WRITE_ONCE(share->offer, offer);
 		share->offered = true;
@@ -544,9 +546,9 @@ static void rsmka_share_notify_few(struct rsmka_share *share, u32 post_flags)
 		rsmka_events_add(&seg->events, post_flags);
 }
 
-static bool rsmka_shares_notify(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags)
+static bool rsmka_shares_notify(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 post_flags)
 {
-	struct rsmka_share *share = rsmka_share_of_peer(path, key, cookie);
+	struct rsmka_share *share = rsmka_share_of_peer(path, segment_id, cookie);
 
 	if (!share)
 		return false;
@@ -559,14 +561,14 @@ static bool rsmka_shares_notify(struct rsmka_path *path, u32 key, u64 cookie, u3
  * One event to every import of a share.  In any context; false: call it again from a thread
  * that may sleep.  *heard: whether there is such a share.
  */
-bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_flags,
+bool rsmka_shares_bell(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 post_flags,
 		       bool may_sleep, bool *heard)
 {
 	struct rsmka_share *share;
 	bool done = true;
 
 	rcu_read_lock();
-	share = rsmka_share_find(path->controller, path->node, key);
+	share = rsmka_share_find(path->controller, path->node, segment_id);
 	*heard = share && share->path && share->cookie == cookie;
 	if (*heard && READ_ONCE(share->users) > RSMKA_BELL_IMPORTS)
 		done = false;
@@ -574,7 +576,7 @@ bool rsmka_shares_bell(struct rsmka_path *path, u32 key, u64 cookie, u32 post_fl
 		rsmka_share_notify_few(share, post_flags);
 	rcu_read_unlock();
 	if (!done && may_sleep) {
-		*heard = rsmka_shares_notify(path, key, cookie, post_flags);
+		*heard = rsmka_shares_notify(path, segment_id, cookie, post_flags);
 		done = true;
 	}
 	return done;

@@ -13,7 +13,7 @@
 #include "../include/rsm/rsm_client.h"
 #include "rsmka_path.h"
 
-#define KEY		0x1001
+#define SEGMENT_ID		0x1001
 #define IMPORTS		40
 
 /* An export of the kernel's over loopback, and imports as those of programs. */
@@ -92,7 +92,7 @@ static void crowd_import(struct kunit *test, struct member *member)
 	member->crowd = crowd;
 	KUNIT_ASSERT_EQ(test, rsmka_segment_init(&member->segment, &crowd_ops, NULL, &owner), 0);
 	KUNIT_ASSERT_EQ(test, rsmka_import_connect(&member->segment, crowd->loopback,
-						   rsm_client_local_node(), KEY, RSM_PERM_READ,
+						   rsm_client_local_node(), SEGMENT_ID, RSM_PERM_READ,
 						   NULL, &generation), 0);
 	member->generation = generation;
 }
@@ -100,7 +100,7 @@ static void crowd_import(struct kunit *test, struct member *member)
 static int crowd_init(struct kunit *test)
 {
 	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
-	u32 key = KEY;
+	u32 segment_id = SEGMENT_ID;
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, crowd);
@@ -112,7 +112,7 @@ static int crowd_init(struct kunit *test)
 	crowd->export = rsm_client_export_create(crowd->loopback, crowd->memory, PAGE_SIZE, NULL,
 						 NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(crowd->export));
-	KUNIT_ASSERT_EQ(test, rsm_client_export_publish(crowd->export, &key, NULL, 0), 0);
+	KUNIT_ASSERT_EQ(test, rsm_client_export_publish(crowd->export, &segment_id, NULL, 0), 0);
 	for (i = 0; i < IMPORTS; i++)
 		crowd_import(test, &crowd->member[i]);
 	return 0;

@@ -45,7 +45,7 @@ static void rsmka_stat_export(struct rsm_segment_row *row, struct rsmka_export *
 	if (state != RSMKA_PUBLISHED)
 		return;
 
-	row->key = READ_ONCE(export->key);
+	row->segment_id = READ_ONCE(export->segment_id);
 	mutex_lock(&rsmka_shares_lock);
 	spin_lock(&export->visitors_lock);
 	row->acl_len = export->acl.len;
@@ -66,7 +66,7 @@ static void rsmka_stat_import(struct rsm_segment_row *row, const struct rsmka_se
 	row->state = share->state == RSMKA_CONNECTED ? RSM_IMPORT_STATE_CONNECTED :
 						       RSM_IMPORT_STATE_ENDED;
 	row->length = share->grant.length;
-	row->key = share->key;
+	row->segment_id = share->segment_id;
 	row->node = share->node;
 	row->mode = importer->mode;
 	row->mappings = READ_ONCE(share->mappings);

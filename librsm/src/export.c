@@ -163,7 +163,7 @@ static int export_publish(rsm_memseg_export_handle_t export, rsm_memseg_id_t *se
 			  rsmapi_access_entry_t access_list[], uint_t access_list_length)
 {
 	struct rsm_ioc_publish publish = {
-		.identity = export->segment.identity, .key = *segment_id,
+		.identity = export->segment.identity, .segment_id = *segment_id,
 	};
 	int ret;
 
@@ -181,7 +181,7 @@ static int export_publish(rsm_memseg_export_handle_t export, rsm_memseg_id_t *se
 	if (ret)
 		return rsmerr_of_call(ret);
 	if (*segment_id == 0)
-		*segment_id = publish.key;
+		*segment_id = publish.segment_id;
 	return RSM_SUCCESS;
 }
 

@@ -82,7 +82,7 @@ int rsm_memseg_import_connect(rsmapi_controller_handle_t controller, rsm_node_id
 			      rsm_memseg_import_handle_t *im_memseg)
 {
 	struct rsm_ioc_connect connect = {
-		.node = node_id, .key = segment_id, .permission = perm,
+		.node = node_id, .segment_id = segment_id, .permission = perm,
 	};
 	rsm_memseg_import_handle_t import;
 	struct rsm_controller ctlr;

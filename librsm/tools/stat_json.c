@@ -169,7 +169,7 @@ static void print_segment(const struct rsm_segment_row *row)
 	number(&list, "number", row->number);
 	text(&list, "controller", row->controller, sizeof(row->controller));
 	word(&list, "state", segment_state_name(row));
-	number(&list, "id", row->key);
+	number(&list, "id", row->segment_id);
 	number(&list, "node", row->node);
 	number(&list, "bytes", row->length);
 	number(&list, "mode", row->mode);

@@ -94,8 +94,8 @@ static void print_segments(const struct snapshot *snapshot)
 		char id[12] = "-";
 
 		row = &snapshot->segments[i];
-		if (row->key)
-			snprintf(id, sizeof(id), "%x", row->key);
+		if (row->segment_id)
+			snprintf(id, sizeof(id), "%x", row->segment_id);
 		printf("%6u %-6s %-12.*s %-9s %8s %5u %12llu %04o %8u %6u %6u %5u %7u %4u %8u %8llu %7llu\n",
 		       row->number, row->kind < 3 ? kinds[row->kind] : "?", RSM_CONTROLLER_NAME,
 		       row->kind ? row->controller : "-", segment_state_name(row), id, row->node,

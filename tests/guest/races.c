@@ -85,7 +85,7 @@ static void mappings_while_it_connects_do_no_harm(void)
 		snprintf(connect.controller, sizeof(connect.controller), "%s",
 			 loopback ? "loopback" : "sci0");
 		connect.node = local_node;
-		connect.key = p.id;
+		connect.segment_id = p.id;
 		connect.permission = RSM_PERM_RDWR;
 		descriptor = open(RSM_DEVICE, O_RDWR | O_CLOEXEC);
 		require(descriptor >= 0, true);

@@ -63,7 +63,7 @@ static struct rsm_segment_row row_of(__u32 id, __u32 kind)
 	require(ask(RSM_IOC_SEGMENTS, &query), 0);
 	require(query.count <= ROWS, true);
 	for (i = 0; i < query.count; i++)
-		if (rows[i].key == id && rows[i].kind == kind)
+		if (rows[i].segment_id == id && rows[i].kind == kind)
 			found = rows[i];
 	return found;
 }
@@ -285,7 +285,7 @@ static void look_as_user(void *argument)
 
 	require(setgid(USER + 1), 0);
 	require(setuid(USER + 1), 0);
-	row = row_require(wanted->key, RSM_ROW_EXPORT);
+	row = row_require(wanted->segment_id, RSM_ROW_EXPORT);
 	expect(memcmp(&row, wanted, sizeof(row)), 0);
 }
 

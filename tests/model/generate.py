@@ -178,8 +178,8 @@ class Generator:
     def _publish(self, p):
         fresh = [i for i, h in enumerate(p.exports) if h and h.export.state != "published"]
         slot = self.rng.choice(fresh) if fresh else self._slot(p.exports)
-        key = self._rare(self.rng.choice(IDS), BAD_IDS + [0, 0, 0], 0.1)
-        return [slot, key, self._acl(p)]
+        segment_id = self._rare(self.rng.choice(IDS), BAD_IDS + [0, 0, 0], 0.1)
+        return [slot, segment_id, self._acl(p)]
 
     def _unpublish(self, p):
         return [self._slot(p.exports)]
@@ -215,13 +215,13 @@ class Generator:
     def _connect(self, p):
         known = [(n, k) for n in NODES for k, e in self.world.published[n].items()
                  if isinstance(k, int) and (n == p.node or e.controller == SCI)]
-        node, key = self.rng.choice(NODES), self.rng.choice(IDS)
+        node, segment_id = self.rng.choice(NODES), self.rng.choice(IDS)
         if known and self.rng.random() < 0.93:
-            node, key = self.rng.choice(known)
+            node, segment_id = self.rng.choice(known)
         controller = LOOPBACK if node == p.node and self.rng.random() < 0.3 else SCI
         wish = self._rare(READ | WRITE, [READ, WRITE, READ, WRITE, 0, 0o666], 0.3)
         return [self._slot(p.imports, False), self._rare(controller, [LOOPBACK], 0.02),
-                self._rare(node, [9, 0], 0.02), key, wish]
+                self._rare(node, [9, 0], 0.02), segment_id, wish]
 
     def _disconnect(self, p):
         return [self._slot(p.imports)]

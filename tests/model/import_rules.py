@@ -45,19 +45,19 @@ class ImportRules(Rules):
         share.imports.append(import_)
         p.imports[slot] = LibImport(import_, wish)
 
-    def _fresh(self, p, controller, node, key, wish):
+    def _fresh(self, p, controller, node, segment_id, wish):
         """(result, share) of a connect that has to ask the exporter."""
-        export = self.published[node].get(key)
+        export = self.published[node].get(segment_id)
         if not export or (node != p.node and export.controller != SCI):
             return SEG_NOT_PUBLISHED, None
         share = Share(p.node, controller, export)
         result = self._verdict(p, share, share.offers[0], wish)
         return result, share
 
-    def would_be_ambiguous(self, p, controller, node, key):
+    def would_be_ambiguous(self, p, controller, node, segment_id):
         """A connect whose success would not tell to which publication."""
-        share = self.shares.get((p.node, controller, node, key))
-        return share and share.state == "doomed" and key in self.published.get(node, {})
+        share = self.shares.get((p.node, controller, node, segment_id))
+        return share and share.state == "doomed" and segment_id in self.published.get(node, {})
 
     def transfer_would_be_ambiguous(self, p, slot, vector):
         """A transfer that would fail alike whether it came to map the segment or not."""
@@ -65,26 +65,26 @@ class ImportRules(Rules):
         return h and not h.mapping and h.share.state == "doomed" and h.share.mapped() and \
             (vector or h.implicit_mode)
 
-    def connect(self, p, slot, controller, node, key, wish):
+    def connect(self, p, slot, controller, node, segment_id, wish):
         if p.imports[slot]:
             return None
-        line = f"connect {slot} {controller} {node} {key} {wish}"
+        line = f"connect {slot} {controller} {node} {segment_id} {wish}"
         if wish & ~0o600:
             return line, exactly(PERM_DENIED)
         if controller == LOOPBACK and node != p.node:
             return line, exactly(CTLR_NOT_PRESENT)
         if node not in NODES:
             return line, exactly(INTERNAL_ERROR)
-        share = self.shares.get((p.node, controller, node, key))
+        share = self.shares.get((p.node, controller, node, segment_id))
         if share and share.state == "connected":
             return line, self._joining(p, slot, share, wish)
-        result, fresh = self._fresh(p, controller, node, key, wish)
+        result, fresh = self._fresh(p, controller, node, segment_id, wish)
         if share:
             return line, self._joining_doomed(p, slot, share, wish, result)
 
         def done():
             fresh.export.shares.append(fresh)
-            self.shares[p.node, controller, node, key] = fresh
+            self.shares[p.node, controller, node, segment_id] = fresh
             self._add_import(p, slot, fresh, fresh.offers, wish)
         return line, exactly(result, done if result == OK else None)
 

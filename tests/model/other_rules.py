@@ -112,7 +112,7 @@ class AllRules(ImportRules):
     def post_from_import(self, h, once):
         """To whatever is published there under that id by now."""
         share = h.share
-        export = self.published[share.export.node].get(share.key)
+        export = self.published[share.export.node].get(share.segment_id)
         if not export:
             return
         if share.remote and share not in export.shares and \
@@ -124,7 +124,7 @@ class AllRules(ImportRules):
         """An import that has ended posts only to what its process could connect to."""
         share = h.share
         return share.state != "connected" and \
-            self._fresh(p, share.controller, share.export.node, share.key, 0)[0] != OK
+            self._fresh(p, share.controller, share.export.node, share.segment_id, 0)[0] != OK
 
     def post(self, p, kind, slot, flags):
         h = p.segments(kind)[slot]
@@ -237,7 +237,7 @@ class AllRules(ImportRules):
             export = Export(p, controller, p.regions[region][first:last], region, True)
             export.state = "published"
             export.acl = [(p.node, 0)]
-            export.key = export         # an id that nobody learns
+            export.segment_id = export         # an id that nobody learns
             self.published[p.node][export] = export
             p.locals[slot] = LocalMemory(LibExport(export), region, offset, length)
         return line, exactly(OK, done)

@@ -53,8 +53,9 @@ class Rules:
     def __init__(self, wrong=None):
         self.wrong = wrong
         self.processes = {}
-        self.published = {1: {}, 2: {}}     # key -> Export
-        self.shares = {}                    # (node, controller, exporting node, key) -> Share
+        self.published = {1: {}, 2: {}}     # segment id -> Export
+        # (node, controller, exporting node, segment id) -> Share
+        self.shares = {}
 
     # ---- facts ----
 
@@ -83,7 +84,7 @@ class Rules:
         if share.state == "ended":
             return
         share.state = "ended"
-        key = (share.node, share.controller, share.export.node, share.key)
+        key = (share.node, share.controller, share.export.node, share.segment_id)
         if self.shares.get(key) is share:
             del self.shares[key]
         if share in share.export.shares:
@@ -92,7 +93,7 @@ class Rules:
     def _withdraw(self, export):
         """An export is published no more."""
         if export.state == "published":
-            self.published[export.node].pop(export.key, None)
+            self.published[export.node].pop(export.segment_id, None)
             for share in list(export.shares):
                 export.shares.remove(share)
                 if share.remote:
@@ -168,16 +169,16 @@ class Rules:
             return "-1"
         return " ".join([str(len(acl))] + [f"{n} {m}" for n, m in acl])
 
-    def publish(self, p, slot, key, acl):
+    def publish(self, p, slot, segment_id, acl):
         h = p.exports[slot]
-        line = f"publish {slot} {key} {self._acl_text(acl)}"
+        line = f"publish {slot} {segment_id} {self._acl_text(acl)}"
         if not h:
             return line, exactly(BAD_SEG_HNDL)
         if acl is None:
             return line, exactly(BAD_ACL)
         if h.export.state == "published":
             return line, exactly(SEG_ALREADY_PUBLISHED)
-        if key and (key < 0x400000 or key >= 0x80000000):
+        if segment_id and (segment_id < 0x400000 or segment_id >= 0x80000000):
             return line, exactly(RESERVED_SEGID)
         export = h.export
         error = self._acl_error(p, export, acl)
@@ -187,7 +188,7 @@ class Rules:
             pass
         elif export.state == "zombie":
             error = BAD_SEG_HNDL
-        elif key in self.published[p.node]:
+        elif segment_id in self.published[p.node]:
             error = SEGID_IN_USE
         elif self._acl_unknown(acl):
             error = INTERNAL_ERROR
@@ -196,9 +197,9 @@ class Rules:
 
         def judge(result, words):
             got = int(words[0])
-            if result or (got != key if key else got < 0x80000000):
-                return f"0 {key or 'a generated id'}"
-            export.key, export.acl, export.state = got, acl, "published"
+            if result or (got != segment_id if segment_id else got < 0x80000000):
+                return f"0 {segment_id or 'a generated id'}"
+            export.segment_id, export.acl, export.state = got, acl, "published"
             self.published[p.node][got] = export
             return None
         return line, judge

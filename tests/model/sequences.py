@@ -89,7 +89,7 @@ class Runner:
 
     def _settle(self):
         for share in self.world.doomed():
-            self._must(share.node, f"- gone {share.export.node} {share.key}")
+            self._must(share.node, f"- gone {share.export.node} {share.segment_id}")
             self.world.end_share(share)
 
     def _judge(self, node, number, line, judge):

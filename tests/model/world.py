@@ -110,7 +110,7 @@ class Export:
         self.pages, self.region = pages, region
         self.allow_rebind = allow_rebind
         self.state = "bound"
-        self.key = 0
+        self.segment_id = 0
         self.acl = []
         self.shares = []    # that stand
         self.events = Events()
@@ -135,7 +135,7 @@ class Share:
 
     def __init__(self, node, controller, export):
         self.node, self.controller, self.export = node, controller, export
-        self.key = export.key
+        self.segment_id = export.segment_id
         self.length, self.uid, self.gid = export.length, export.uid, export.gid
         self.offers = [export.offer(node)]  # the last one counts once the node has heard of it
         self.state = "connected"            # doomed: the node has not noticed the end yet

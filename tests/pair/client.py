@@ -11,7 +11,7 @@ MODULE = "rsm_client_test"
 FILES = f"/sys/kernel/debug/{MODULE}"
 ENDLESS = 10 ** 15
 SOME = 200              # messages that show that it runs
-KEY = 0x2000            # of the sink for node 0
+SEGMENT_ID = 0x2000     # of the sink for node 0
 
 
 def _counts(node, peer):
@@ -206,12 +206,12 @@ def adapter_unbound_under_a_client(changing, staying):
 
 def programs_cannot_take_a_client_s_place(one, other):
     """Neither publish under its ids, nor connect without the kernel's privileges."""
-    key = f"{KEY + other.number:x}"
+    segment_id = f"{SEGMENT_ID + other.number:x}"
     with clients(one, other), Shell(one) as e, Shell(other) as i:
         e.ok("export 0 8192")
-        same(e.ask(f"publish 0 {key}")[0] != 0, True, "refusal of an id of the kernel's")
+        same(e.ask(f"publish 0 {segment_id}")[0] != 0, True, "refusal of an id of the kernel's")
         # Root may, with all its privileges: so the list is right, and the mode.
-        i.ok(f"connect 0 {one.number} {key}")
+        i.ok(f"connect 0 {one.number} {segment_id}")
         same(_counts(one, other)["bad"], 0, "bad messages")
 
 

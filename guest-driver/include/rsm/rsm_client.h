@@ -136,14 +136,14 @@ struct rsm_client_export *rsm_client_export_create(struct rsmka_controller *cont
 /**
  * rsm_client_export_publish - let others find an export
  * @export: an export that is not published
- * @key: segment id, below RSM_USER_APP_ID_BASE; 0: one is chosen and stored there
+ * @segment_id: below RSM_USER_APP_ID_BASE; 0: one is chosen and stored there
  * @acl: which nodes may connect, with what permission, 0400 | 0200 for kernels
  * @len: entries of @acl, at most RSM_ACL_MAX; 0: every node, 0600
  *
  * Return: 0; -EINVAL (access list), -EADDRNOTAVAIL (id), -EADDRINUSE, -EALREADY it is published,
  * -ENETUNREACH a node was never reachable, -ENODEV the adapter is gone, -ENOSPC, -ENOMEM, -EINTR.
  */
-int rsm_client_export_publish(struct rsm_client_export *export, u32 *key,
+int rsm_client_export_publish(struct rsm_client_export *export, u32 *segment_id,
 			      const struct rsm_acl_entry *acl, u32 len);
 
 /**
@@ -192,7 +192,7 @@ void rsm_client_export_destroy(struct rsm_client_export *export);
  * rsm_client_connect - import a segment
  * @controller: over which to look for it
  * @node: that exports it; the own one is allowed
- * @key: its id
+ * @segment_id: of the segment
  * @permission: RSM_PERM_READ, RSM_PERM_WRITE; 0: only to post
  * @ops: what to call, or NULL
  * @priv: for @ops
@@ -205,7 +205,7 @@ void rsm_client_export_destroy(struct rsm_client_export *export);
  * was lost meanwhile, -ETIMEDOUT, -EINTR, -ENODEV, -EPROTO, -ENOSPC, -EAGAIN, -ENOMEM, -EINVAL.
  */
 struct rsm_client_import *rsm_client_connect(struct rsmka_controller *controller, u32 node,
-					     u32 key, u32 permission,
+					     u32 segment_id, u32 permission,
 					     const struct rsm_client_ops *ops, void *priv,
 					     long timeout);
 

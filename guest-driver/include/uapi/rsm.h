@@ -150,7 +150,7 @@ struct rsm_ioc_publish {
 	__aligned_u64 identity;
 	__aligned_u64 acl;		/* struct rsm_acl_entry * */
 	__u32 acl_len;		/* 0..RSM_ACL_MAX; 0 = every node, creation permissions */
-	__u32 key;		/* segment id; 0 = choose one; out: the id */
+	__u32 segment_id;	/* 0 = choose one; out: the id */
 };
 
 /* UNPUBLISH (4.7, 3-9), DESTROY is close(2). */
@@ -188,13 +188,13 @@ struct rsm_ioc_rebind {
 	__aligned_u64 length;
 };
 
-/* CONNECT: make this descriptor an import of `key` on `node`.  (4.10, 5-12) */
+/* CONNECT: make this descriptor an import of `segment_id` on `node`.  (4.10, 5-12) */
 struct rsm_ioc_connect {
 	__u32 status;
 	__u32 flags;		/* 0 */
 	char controller[RSM_CONTROLLER_NAME];
 	__u32 node;
-	__u32 key;
+	__u32 segment_id;
 	__u32 permission;	/* 0400 | 0200 */
 	__u32 segment;		/* out: segment number = index in the generation area */
 	__aligned_u64 length;		/* out: bytes of the segment */
@@ -299,7 +299,7 @@ struct rsm_segment_row {
 	__u32 number;		/* index in the generation area */
 	__u32 kind;		/* RSM_ROW_* */
 	__u32 state;		/* RSM_EXPORT_STATE_* or RSM_IMPORT_STATE_* */
-	__u32 key;		/* segment id; 0: not published, not connected */
+	__u32 segment_id;	/* 0: not published, not connected */
 	__u32 node;		/* that exports it; 0: none */
 	__u32 pid;		/* that created the export, or opened the descriptor; 0: the kernel */
 	__u32 uid;		/* likewise; of an import: of the importing process */

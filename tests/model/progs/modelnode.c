@@ -258,12 +258,12 @@ static const char *cmd_fence(char **arg)
 	return answer;
 }
 
-/* "NODE KEY": imports of that segment over sci0 have noticed that it ended. */
+/* "NODE ID": imports of that segment over sci0 have noticed that it ended. */
 static const char *cmd_gone(char **arg)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), " node %ld key %08lx ", number(arg[0]), number(arg[1]));
+	snprintf(name, sizeof(name), " node %ld segment_id %08lx ", number(arg[0]), number(arg[1]));
 	return becomes_none("imports", connected_to, name) ? "0" : "an import does not end";
 }
 

@@ -213,8 +213,8 @@ static void publish(struct rsm_ioc_publish *arg)
 		memcpy(fake.acl, (void *)(uintptr_t)arg->acl,
 		       arg->acl_len * sizeof(fake.acl[0]));
 	fake.publish = *arg;
-	if (!arg->key)
-		arg->key = RSM_USER_APP_ID_BASE;
+	if (!arg->segment_id)
+		arg->segment_id = RSM_USER_APP_ID_BASE;
 	if (!fake.status[_IOC_NR(RSM_IOC_PUBLISH)])
 		replace(fake.published, 0, arg->identity);
 }

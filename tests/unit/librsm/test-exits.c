@@ -200,7 +200,7 @@ static void exits_of_localmemory(void)
 	/* Memory, the export's four, open, INFO, CHECK, PUBLISH. */
 	g_assert_cmpuint(walk(&s, create_handle, free_handle), ==, 9);
 	g_assert_cmpuint(fake.export.length, ==, 8192);
-	g_assert_cmpuint(fake.publish.key, ==, 0);
+	g_assert_cmpuint(fake.publish.segment_id, ==, 0);
 	g_assert_cmpuint(fake.publish.acl_len, ==, 1);
 	g_assert_cmpuint(fake.acl[0].node, ==, FAKE_NODE);
 	end(&s);
