@@ -356,7 +356,7 @@ int sci_inbound_init(struct sci_device *sd)
 
 	in->pages = dirs * SCI_LEAF_ENTRIES;
 	in->next_key = 1;
-	in->row_top = SCI_ACCESS_RINGS;
+	sci_access_init(in);
 	ret = devm_add_action(dev, sci_inbound_exit, sd);
 	if (ret)
 		return ret;

@@ -20,9 +20,11 @@
 #define SCI_H
 
 #include <linux/bitmap.h>
+#include <linux/hashtable.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -91,6 +93,8 @@ struct sci_att {
 
 /* The use of one access row; the row itself is in the table that peers read. */
 struct sci_row_use {
+	struct hlist_node table;	/* in inbound.row_table, by contents */
+	struct list_head unused;	/* in inbound.rows_unused, by free_after */
 	u32 refs;		/* exports and rings that name the row */
 	u64 free_after;		/* unused: the invalidation that must be complete before reuse */
 };
@@ -107,6 +111,9 @@ struct sci_inbound {
 	dma_addr_t rows_dma;
 	struct sci_row_use *row_use;
 	int row_top;		/* rows beyond were never used */
+	DECLARE_HASHTABLE(row_table, 9);	/* those of exports that were ever used */
+	struct list_head rows_unused;
+	siphash_aligned_key_t row_secret;	/* users choose what is in a row */
 	u32 next_key;		/* 0 = all used up */
 };
 
@@ -253,6 +260,7 @@ void sci_import_unmap(void *adapter, void *handle);
 bool sci_import_mapped(void *adapter, void *handle);
 
 /* access.c */
+void sci_access_init(struct sci_inbound *in);
 u16 sci_access_ring(struct sci_inbound *in, u32 node);
 int sci_access_get(struct sci_device *sd, const struct rsmka_access *access, bool wait);
 void sci_access_put(struct sci_device *sd, u16 row);

@@ -9,6 +9,7 @@
 #include "sci.h"
 
 KUNIT_EXPORT(sci_access_get);
+KUNIT_EXPORT(sci_access_init);
 KUNIT_EXPORT(sci_access_put);
 KUNIT_EXPORT(sci_access_ring);
 KUNIT_EXPORT(sci_att_alloc);

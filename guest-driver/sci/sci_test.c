@@ -9,6 +9,7 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
+#include <linux/sched/clock.h>
 
 #include "../include/kunit_exports.h"
 #include "sci.h"
@@ -47,7 +48,7 @@ static int sci_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, in->leaf);
 	KUNIT_ASSERT_NOT_NULL(test, in->rows);
 	KUNIT_ASSERT_NOT_NULL(test, in->row_use);
-	in->row_top = SCI_ACCESS_RINGS;
+	sci_access_init(in);
 	test->priv = sd;
 	return 0;
 }
@@ -520,6 +521,41 @@ static void rows_run_out_and_come_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sci_access_get(sd, &access, false), last);
 }
 
+/* The shortest time in which rights are found, those of one row or new ones. */
+static u64 sci_test_row_time(struct sci_device *sd, u64 rights)
+{
+	struct rsmka_access access = {};
+	u64 begin, best = U64_MAX;
+	int i, row;
+
+	for (i = 0; i < 200; i++) {
+		bitmap_from_u64(access.read, rights);
+		begin = local_clock();
+		row = sci_access_get(sd, &access, false);
+		best = min(best, local_clock() - begin);
+		sci_access_put(sd, row);
+		/* As after an invalidation. */
+		sd->inval.completed = ++sd->inval.started;
+	}
+	return best;
+}
+
+static void rows_of_others_take_no_time(struct kunit *test)
+{
+	struct sci_device *sd = test->priv;
+	struct rsmka_access access = {};
+	u64 alone, crowded, rights;
+
+	alone = sci_test_row_time(sd, 1);
+	for (rights = 2; rights < SCI_ACCESS_ROWS - SCI_ACCESS_RINGS; rights++) {
+		bitmap_from_u64(access.read, rights);
+		KUNIT_ASSERT_GE(test, sci_access_get(sd, &access, false), 0);
+	}
+	crowded = sci_test_row_time(sd, 1);
+	kunit_info(test, "%llu ns alone, %llu ns beside %llu rows\n", alone, crowded, rights - 2);
+	KUNIT_EXPECT_LT(test, crowded, 8 * alone + 1000);
+}
+
 static void exports_leave_the_ring_rows_alone(struct kunit *test)
 {
 	struct sci_device *sd = test->priv;
@@ -817,6 +853,7 @@ static struct kunit_case sci_test_cases[] = {
 	KUNIT_CASE(equal_access_rows_are_shared),
 	KUNIT_CASE(unused_row_changes_only_after_an_invalidation),
 	KUNIT_CASE(rows_run_out_and_come_back),
+	KUNIT_CASE(rows_of_others_take_no_time),
 	KUNIT_CASE(exports_leave_the_ring_rows_alone),
 	KUNIT_CASE(a_large_page_is_many_sci_pages),
 	KUNIT_CASE(a_granule_holds_whole_pages),

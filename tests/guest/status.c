@@ -10,11 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +122,52 @@ static void rows_that_cannot_be_written_are_a_fault(void)
 	create(memory(page), page);
 	expect(ask(RSM_IOC_SEGMENTS, &segments), -EFAULT);
 	expect(ask(RSM_IOC_COUNTERS, &agent), -EFAULT);
+}
+
+/* A page that comes when its owner likes. */
+static int withheld(void *address)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { (uintptr_t)address, page }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	require(fd >= 0, true);
+	require(ioctl(fd, UFFDIO_API, &api), 0);
+	require(ioctl(fd, UFFDIO_REGISTER, &range), 0);
+	return fd;
+}
+
+static void *ask_for_rows(void *rows)
+{
+	struct rsm_ioc_segments segments = { .rows = (uintptr_t)rows, .capacity = 1 };
+
+	require(ask(RSM_IOC_SEGMENTS, &segments), 0);
+	return NULL;
+}
+
+static void who_cannot_be_answered_holds_up_nobody(void)
+{
+	void *rows = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)rows, page } };
+	struct uffd_msg fault;
+	struct pair pair_ = pair();
+	pthread_t thread;
+	int fd = withheld(rows);
+
+	require(pthread_create(&thread, NULL, ask_for_rows, rows), 0);
+	require(read(fd, &fault, sizeof(fault)), sizeof(fault));
+	require(fault.event, UFFD_EVENT_PAGEFAULT);
+	/* It is at its first row, whosever that is; all of these go on beside it. */
+	expect(rsm_intr_signal_post(pair_.import, 0), RSM_SUCCESS);
+	expect(rsm_intr_signal_wait(pair_.export, 0), RSM_SUCCESS);
+	expect_true(row_of(pair_.id, RSM_ROW_IMPORT).number != 0);
+	expect(rsm_memseg_import_disconnect(connect_to(pair_.id, RSM_PERM_READ)), RSM_SUCCESS);
+	expect(rsm_memseg_export_unpublish(pair_.export), RSM_SUCCESS);
+	expect(rsm_memseg_export_destroy(pair_.export), RSM_SUCCESS);
+	require(ioctl(fd, UFFDIO_ZEROPAGE, &zero), 0);
+	require(pthread_join(thread, NULL), 0);
 }
 
 static void unknown_flags_and_members_are_refused(void)
@@ -326,6 +375,7 @@ static const struct test tests[] = {
 	TEST(rows_beyond_the_capacity_are_only_counted),
 	TEST(without_capacity_no_buffer_is_needed),
 	TEST(rows_that_cannot_be_written_are_a_fault),
+	TEST(who_cannot_be_answered_holds_up_nobody),
 	TEST(unknown_flags_and_members_are_refused),
 	TEST(an_export_shows_its_owner),
 	TEST(mappings_are_counted_one_by_one),

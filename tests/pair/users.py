@@ -15,6 +15,9 @@ MEMORY = 1280           # MiB of a node: a user's part of it is more than of the
 ADDRESSES = 1024        # MiB for exports, the least
 UNLIMITED = ("sh", "-c", 'ulimit -l unlimited && exec "$@"', "sh")
 CGROUP = "/tmp/cgroup"
+FEW, MANY = 64, 4096    # segments of another user, exported and imported on each node
+TIMES = 6               # that a step may take beside many, of what it takes beside few
+ROUNDS = 300
 LEAF, COVERS = 4096, 1 << 20    # of the inbound table: bytes of a leaf, and of what it is for
 
 
@@ -141,8 +144,41 @@ def the_tables_of_an_export_count_in_the_cgroup(exporting, _importing):
         wait_for(lambda: not exporting.check("cat", f"{name}/cgroup.procs"), 10, "an empty cgroup")
 
 
+def _times_beside(exporting, importing, count):
+    """What steps take, in us, while another process of each node has COUNT segments."""
+    with contextlib.ExitStack() as stack:
+        def crowd(node, *argv):
+            process = stack.enter_context(node.spawn("crowd", *argv))
+            process.expect("ready", 120)
+
+        for node in (exporting, importing):
+            crowd(node, "export", "600000", str(count))
+        for node, peer in ((exporting, importing), (importing, exporting)):
+            crowd(node, "import", str(peer.number), "600000", str(count))
+        crowd(exporting, "export", "400940", "1")
+        out = importing.check("crowd", "time", str(exporting.number), "400940", "400942",
+                              str(ROUNDS), timeout=120)
+        echo = stack.enter_context(exporting.spawn("signals", "echo", "400941"))
+        echo.expect("ready", 30)
+        pinged = importing.check("signals", "ping", str(exporting.number), "400941", str(ROUNDS),
+                                 timeout=120)
+        times = {name: float(us) for name, us in re.findall(r"(\S+) ([\d.]+)", out)}
+        times["signal"] = float(re.match(r"p50 ([\d.]+)", pinged)[1])
+        return times
+
+
+def segments_of_others_take_no_time(exporting, importing):
+    few = _times_beside(exporting, importing, FEW)
+    many = _times_beside(exporting, importing, MANY)
+    for step, us in few.items():
+        print(f"# {step}: {us} us beside {FEW} segments, {many[step]} us beside {MANY}", flush=True)
+    slow = {step for step, us in few.items() if many[step] > TIMES * us}
+    same(slow, set(), f"steps of which {MANY // FEW} times the segments make more than {TIMES}")
+
+
 if __name__ == "__main__":
     pairlib.main(both_ways(pages_that_never_come_hold_up_no_other,
                            a_user_takes_a_part_of_the_window,
                            a_user_takes_a_part_of_the_addresses,
-                           the_tables_of_an_export_count_in_the_cgroup), memory=MEMORY)
+                           the_tables_of_an_export_count_in_the_cgroup,
+                           segments_of_others_take_no_time), memory=MEMORY)
