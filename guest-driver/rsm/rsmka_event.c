@@ -108,16 +108,16 @@ bool rsmka_events_take(struct rsmka_events *events)
 	unsigned long flags;
 	bool taken;
 
-	spin_lock_irqsave(&events->wait.lock, flags);
-	taken = rsmka_events_pending(events) > 0;
-	if (taken) {
-		events->taken++;
-		WRITE_ONCE(events->words->taken, (u32)events->taken);
-	}
-	spin_unlock_irqrestore(&events->wait.lock, flags);
 	/* Who waits for an edge, as epoll may, does not ask again before it has come. */
-	if (!taken && wq_has_sleeper(&events->wait))
-		rsmka_events_sleep(events);
+	do {
+		spin_lock_irqsave(&events->wait.lock, flags);
+		taken = rsmka_events_pending(events) > 0;
+		if (taken) {
+			events->taken++;
+			WRITE_ONCE(events->words->taken, (u32)events->taken);
+		}
+		spin_unlock_irqrestore(&events->wait.lock, flags);
+	} while (!taken && wq_has_sleeper(&events->wait) && !rsmka_events_sleep(events));
 	return taken;
 }
 
