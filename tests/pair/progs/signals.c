@@ -11,7 +11,7 @@
  *        signals ivshmem-echo PEER  answer each of its doorbells, until standard input ends
  *        signals ivshmem-ping PEER COUNT
  *                                   ring, and wait for the answer
- * Output: "p50 N p90 N p99 N max N" with two decimals.
+ * Output: "min N p50 N p90 N p99 N max N" with two decimals.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -42,8 +42,8 @@ static double now_us(void)
 static void report(double *times, unsigned long count)
 {
 	pair_sort(times, count);
-	printf("p50 %.2f p90 %.2f p99 %.2f max %.2f\n", times[count / 2], times[count * 9 / 10],
-	       times[count * 99 / 100], times[count - 1]);
+	printf("min %.2f p50 %.2f p90 %.2f p99 %.2f max %.2f\n", times[0], times[count / 2],
+	       times[count * 9 / 10], times[count * 99 / 100], times[count - 1]);
 }
 
 static double *room_for(unsigned long count)
