@@ -323,20 +323,19 @@ class ImportRules(Rules):
         if not put and h.share.state == "doomed":
             return None     # it may read anything into the region
         needs = WRITE if put else READ
-        outcomes = {}
+        outcomes = {}       # by result and entries left: an end may be met at any of them
         for code, effect in self._held(h, needs, lambda: {OK: None}).items():
-            outcomes[code] = (len(entries), [], effect)
-        if OK in outcomes:
-            _, _, effect = outcomes.pop(OK)
+            outcomes[code, len(entries)] = ([], effect)
+        if (OK, len(entries)) in outcomes:
+            _, effect = outcomes.pop((OK, len(entries)))
             for code, left, moves, more in self._entries(p, h, put, entries):
-                outcomes[code] = (left, moves, lambda e=effect, m=more: (e and e(), m and m()))
+                outcomes[code, left] = (moves, lambda e=effect, m=more: (e and e(), m and m()))
 
         def judge(result, got):
-            if result not in outcomes:
-                return " or ".join(f"{c} {o[0]}" for c, o in sorted(outcomes.items()))
-            left, moves, effect = outcomes[result]
-            if int(got[0]) != left or int(got[1]) != flags:
-                return f"{result} {left} {flags}"
+            met = result, int(got[0])
+            if met not in outcomes or int(got[1]) != flags:
+                return " or ".join(f"{code} {left} {flags}" for code, left in sorted(outcomes))
+            moves, effect = outcomes[met]
             for move in moves:
                 move()
             if effect:
