@@ -9,8 +9,6 @@
 
 #include "sci.h"
 
-#define SCI_AGENT_POLL		(HZ / 50)
-
 /*
  * The agent's contract with programs, struct rsm_path_state: the adapter keeps it, in the
  * slot of each node, so that a program reads it there.
@@ -86,8 +84,7 @@ static void sci_agent_unregister(void *data)
 	if (wait_for_completion_killable(&leave.done)) {
 		sci_inval_force(leave.sd);
 		/* Who is waited for now, if anybody is, is a client of the kernel's. */
-		while (!try_wait_for_completion(&leave.done))
-			schedule_timeout_idle(SCI_AGENT_POLL);
+		wait_for_completion_state(&leave.done, TASK_IDLE);
 	}
 	destroy_work_on_stack(&leave.work);
 }
