@@ -94,23 +94,28 @@ static void take_segments(void *argument)
 	child_ready(error);
 }
 
+/* What a process of @uid is answered that takes one segment more, by @take. */
+static void expect_one_more(void (*take)(void *), uid_t uid, int error)
+{
+	struct demand none = { uid, 0, page };
+	struct child child = child_start(take, &none);
+
+	expect(child.number, error);
+	expect(child_finish(&child), 0);
+}
+
 static void a_user_takes_a_part_of_the_segments(void)
 {
 	long part = parameter("max_segments") * parameter("max_user_share") / 100;
-	struct demand first = { USER, part, page }, none = { USER, 0, page };
+	struct demand first = { USER, part, page };
 	rsm_memseg_export_handle_t export;
-	struct child child, second;
+	struct child child;
 
 	child = child_start(take_segments, &first);
 	expect(child.number, RSMERR_INSUFFICIENT_RESOURCES);
 	/* The same user in another process; another one; root. */
-	second = child_start(take_segments, &none);
-	expect(second.number, RSMERR_INSUFFICIENT_RESOURCES);
-	expect(child_finish(&second), 0);
-	none.uid = OTHER;
-	second = child_start(take_segments, &none);
-	expect(second.number, RSM_SUCCESS);
-	expect(child_finish(&second), 0);
+	expect_one_more(take_segments, USER, RSMERR_INSUFFICIENT_RESOURCES);
+	expect_one_more(take_segments, OTHER, RSM_SUCCESS);
 	expect(create_result(&export, memory(page), page), RSM_SUCCESS);
 	expect(child_finish(&child), 0);
 }
@@ -155,23 +160,15 @@ static void take_segments_in_namespace(void *argument)
 static void a_user_gets_no_more_in_namespaces(void)
 {
 	long part = parameter("max_segments") * parameter("max_user_share") / 100;
-	struct demand first = { 5, part, page }, none = { 6, 0, page };
-	struct child child, second;
+	struct demand first = { 5, part, page };
+	struct child child;
 
 	child = child_start(take_segments_in_namespace, &first);
 	expect(child.number, RSMERR_INSUFFICIENT_RESOURCES);
 	/* Another user of another namespace of the same maker; himself; another one. */
-	second = child_start(take_segments_in_namespace, &none);
-	expect(second.number, RSMERR_INSUFFICIENT_RESOURCES);
-	expect(child_finish(&second), 0);
-	none.uid = USER;
-	second = child_start(take_segments, &none);
-	expect(second.number, RSMERR_INSUFFICIENT_RESOURCES);
-	expect(child_finish(&second), 0);
-	none.uid = OTHER;
-	second = child_start(take_segments, &none);
-	expect(second.number, RSM_SUCCESS);
-	expect(child_finish(&second), 0);
+	expect_one_more(take_segments_in_namespace, 6, RSMERR_INSUFFICIENT_RESOURCES);
+	expect_one_more(take_segments, USER, RSMERR_INSUFFICIENT_RESOURCES);
+	expect_one_more(take_segments, OTHER, RSM_SUCCESS);
 	expect(child_finish(&child), 0);
 }
 
