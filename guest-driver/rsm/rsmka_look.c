@@ -6,7 +6,8 @@
  * Copyright (C) 2026 The sci-rsm authors
  *
  * For how long is learned for each that waits: it is doubled by what a look finds and by
- * what comes soon after one in vain, and halved by what comes late or not at all.
+ * what a longer look than one in vain would have found, and halved by what comes later than
+ * any look lasts, or not at all.
  */
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
@@ -102,6 +103,7 @@ bool rsmka_look(struct rsmka_controller *controller, const unsigned long *nodes,
 		struct rsmka_look_time *time, bool (*done)(const void *), const void *what)
 {
 	u32 ns = min(READ_ONCE(time->ns), rsmka_look_max());
+	u64 began = local_clock();
 	bool found;
 
 	if (done(what))
@@ -110,16 +112,16 @@ bool rsmka_look(struct rsmka_controller *controller, const unsigned long *nodes,
 	if (READ_ONCE(time->failed))
 		rsmka_look_set(time, ns / 2);
 	if (!ns || !rsmka_look_may()) {
-		WRITE_ONCE(time->failed, local_clock());
+		WRITE_ONCE(time->failed, began);
 		return false;
 	}
 	if (bitmap_empty(nodes, RSMKA_NODES)) {
-		found = rsmka_look_until(controller, nodes, local_clock() + ns, done, what);
+		found = rsmka_look_until(controller, nodes, began + ns, done, what);
 	} else {
 		if (!controller->ops->look || !rsmka_controller_enter(controller))
 			return false;
 		rsmka_look_nodes(controller, nodes, controller->ops->look_begin);
-		found = rsmka_look_until(controller, nodes, local_clock() + ns, done, what);
+		found = rsmka_look_until(controller, nodes, began + ns, done, what);
 		/* From here on they ring; what came until now is received. */
 		rsmka_look_nodes(controller, nodes, controller->ops->look_end);
 		rsmka_controller_exit(controller);
@@ -128,7 +130,7 @@ bool rsmka_look(struct rsmka_controller *controller, const unsigned long *nodes,
 	if (found)
 		rsmka_look_set(time, 2 * ns);
 	else
-		WRITE_ONCE(time->failed, local_clock());
+		WRITE_ONCE(time->failed, began);
 	return found;
 }
 

@@ -109,7 +109,7 @@ void rsmka_row_put(struct rsmka_row *row);
 /* For how long to look for something before sleeping; see rsmka_look.c. */
 struct rsmka_look_time {
 	u32 ns;
-	u64 failed;		/* when it was looked for in vain; 0: it has come since */
+	u64 failed;		/* when a look in vain began; 0: it has come since */
 };
 
 /*
