@@ -15,6 +15,7 @@ BAD_SEG_HNDL = 5
 INTERRUPTED = 41
 HUNG_S = 2              # what the detector of hung tasks bears here
 HALTED_S = 3 * HUNG_S   # the time that passes is what is tested
+EDGES = 20000
 SEGMENTS = 600          # 512 work items of an unbound workqueue run at a time
 
 
@@ -226,6 +227,17 @@ def an_unbinding_that_is_killed_gives_nothing_back_early(exporting, importing):
         pairlib.talk(e, i, 0, "400590")
 
 
+def no_edge_is_lost(exporting, importing):
+    """The one before it has been taken, and nobody sleeps yet."""
+    with exporting.spawn("edges", "wait", "4005a0", str(EDGES)) as waits:
+        waits.expect("ready")
+        with importing.spawn("edges", "post", str(exporting.number), "4005a0",
+                             str(EDGES)) as posts:
+            same(waits.wait(120), 0, f"status of edges wait ({waits.err!r})")
+            same(posts.wait(), 0, f"status of edges post ({posts.err!r})")
+        same(waits.out.split()[-1], str(EDGES), "events that were taken")
+
+
 def a_close_by_the_kernel_holds_up_no_other(exporting, importing):
     """One thread of the kernel closes what io_uring, or a lost message, held last."""
     with Shell(importing) as i, exporting.spawn("leave", "close", "400530") as leaver:
@@ -265,5 +277,6 @@ if __name__ == "__main__":
         an_interrupted_rebind_goes_on,
         unbinding_says_for_whom_it_waits,
         an_unbinding_that_is_killed_gives_nothing_back_early,
+        no_edge_is_lost,
         a_close_by_the_kernel_holds_up_no_other,
         lost_segments_hold_up_no_terminal))
