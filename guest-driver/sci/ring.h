@@ -30,7 +30,7 @@ struct sci_ring_slot {
 };
 
 struct sci_ring {
-	/* Written by the owner before the page is published, then constant. */
+	/* Written by the owner before the page is offered, then constant. */
 	__le32 magic;
 	__le32 version;
 	__le32 owner;		/* incarnation of the owner */

@@ -662,8 +662,8 @@ static void each_part_of_large_exported_pages_has_an_entry(struct kunit *test)
 	sci_test_adapter(test);
 	sd->page_shift = TEST_SHIFT;
 	in->next_key = 5;
-	KUNIT_ASSERT_EQ(test, sci_export_publish(sd, pages, 1, last, &access, false, &where,
-						 &export), 0);
+	KUNIT_ASSERT_EQ(test, sci_export_offer(sd, pages, 1, last, &access, false, &where,
+					       &export), 0);
 	KUNIT_EXPECT_EQ(test, where.offset % (1ul << TEST_SHIFT), 0);
 	KUNIT_EXPECT_EQ(test, in->used, 2 * TEST_PER_PAGE);
 	first = where.offset / SCI_PAGE_SIZE;
@@ -676,7 +676,7 @@ static void each_part_of_large_exported_pages_has_an_entry(struct kunit *test)
 	sci_test_parts(test, first, other[0]);
 	sci_test_parts(test, first + TEST_PER_PAGE, last);
 
-	sci_export_unpublish(sd, export);
+	sci_export_withdraw(sd, export);
 	KUNIT_EXPECT_EQ(test, in->used, 0);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_INVAL_COUNT_LO), 2 * TEST_PER_PAGE);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sci_test_entry(in, first + TEST_PER_PAGE)->page), 0);
