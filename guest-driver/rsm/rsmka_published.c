@@ -124,7 +124,7 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 	export->address = *address;
 	rsmka_published_set_posters(export);
 	spin_unlock(&export->visitors_lock);
-	/* Cannot fail: the slot is reserved. */
+	/* Cannot fail: the id is reserved. */
 	xa_store(&rsmka_published, export->segment_id, export->segment, GFP_KERNEL);
 }
 

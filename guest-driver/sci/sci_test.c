@@ -307,7 +307,7 @@ static void a_full_ring_says_where_it_waits(struct kunit *test)
 	sci_test_adapter(test);
 	peer = sci_test_peer(test);
 	sci_test_rings(test, peer);
-	for (i = 0; i < SCI_RING_SLOTS; i++)
+	for (i = 0; i < SCI_RING_ENTRIES; i++)
 		KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
 	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(peer->tx.ring->wake), 0);
