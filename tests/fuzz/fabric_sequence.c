@@ -209,7 +209,7 @@ static void conn_say_hello(struct conn *conn)
 	FabricMessage msg = {
 		.type = FABRIC_HELLO,
 		.hello = {
-			.node = 1 + how % 4, .session = 1000 + how / 4 % 4, .n_lines = LINES,
+			.node = 1 + how % 4, .start = 1000 + how / 4 % 4, .n_lines = LINES,
 			.n_ram = 1, .closed = how & 64, .ram[0].size = RAM_SIZE,
 			.incarnation = how & 128 ? 2000 : 0,
 		},
