@@ -55,6 +55,7 @@ class Rules:
         self.processes = {}
         self.published = {1: {}, 2: {}}     # key -> Export
         self.shares = {}                    # (node, controller, exporting node, key) -> Share
+        self.at_once = False                # threads run: what an export posts arrives in between
 
     # ---- facts ----
 
