@@ -24,7 +24,7 @@ static bool scidev_entry_live(const SCIDevEntry *e)
 }
 
 /* What the guest reads of an entry; what it writes there means nothing. */
-static void scidev_entry_publish(SCIDev *s, unsigned index)
+static void scidev_entry_show(SCIDev *s, unsigned index)
 {
     const SCIDevEntry *e = &s->att[index];
     uint32_t mapped = scidev_entry_live(e) ? e->n_pages : 0;
@@ -251,7 +251,7 @@ static void scidev_commit_finish(SCIDev *s, SCIDevCommit *c, unsigned index)
         /* A part of it was mapped before the host refused. */
         scidev_window_unmap(s, index, 1);
     }
-    scidev_entry_publish(s, index);
+    scidev_entry_show(s, index);
     trace_scidev_commit_entry(s->node_id, index, e->address, e->n_pages,
                               e->state);
     if (e->state != SCI_ATT_ST_IDLE && !scidev_entry_live(e)) {
@@ -343,7 +343,7 @@ static bool scidev_entry_renew(SCIDev *s, unsigned index, uint64_t first,
 static void scidev_entry_end(SCIDev *s, unsigned index, uint8_t state)
 {
     s->att[index].state = state;
-    scidev_entry_publish(s, index);
+    scidev_entry_show(s, index);
 }
 
 typedef struct SCIDevRevoke {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The exporter's side: publishing the inbound tables on the control page, and
- * invalidations.  Peers' adapters read the tables themselves.
+ * The exporter's side: opening the inbound tables to peers, by the control
+ * page, and invalidations.  Peers' adapters read the tables themselves.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */

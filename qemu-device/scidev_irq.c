@@ -13,9 +13,10 @@
 
 /*
  * An interrupt is a memory write that the guest can aim at anything, also at
- * registers of this device, or at the slot in which it is, which then unplugs
- * or resets it at once.  So it is sent by the main loop only, without our lock
- * and with nothing going on in device and fabric, and nothing may follow it.
+ * registers of this device, or at the PCI slot in which it is, which then
+ * unplugs or resets it at once.  So it is sent by the main loop only, without
+ * our lock and with nothing going on in device and fabric, and nothing may
+ * follow it.
  */
 void scidev_irq_notify(SCIDev *s, unsigned vector)
 {

@@ -72,28 +72,28 @@ struct rsmka_controller_ops {
 	struct module *owner;
 
 	/*
-	 * Make pages reachable, @pages and after them @last.  The caller has pinned them
-	 * and keeps them, and the array, until unpublish() has returned, or rebind() those
+	 * Offer pages to other nodes, @pages and after them @last.  The caller has pinned them
+	 * and keeps them, and the array, until withdraw() has returned, or rebind() those
 	 * that it replaces.  @handle and @address are valid on 0.  Waits for a peer only
 	 * if @wait, until a signal comes (-EINTR), otherwise -ENOSPC.
 	 */
-	int (*publish)(void *adapter, struct page **pages, unsigned long nr_pages,
-		       struct page *last, const struct rsmka_access *access, bool wait,
-		       struct rsmka_address *address, void **handle);
+	int (*offer)(void *adapter, struct page **pages, unsigned long nr_pages,
+		     struct page *last, const struct rsmka_access *access, bool wait,
+		     struct rsmka_address *address, void **handle);
 	/* Replace the access rights; mappings that exist keep theirs. */
-	int (*republish)(void *adapter, void *handle, const struct rsmka_access *access,
-			 bool wait);
+	int (*regrant)(void *adapter, void *handle, const struct rsmka_access *access,
+		       bool wait);
 	/*
-	 * Put other pages in the place of those published, but for the last.  Mappings
+	 * Put other pages in the place of those offered, but for the last.  Mappings
 	 * of peers go over to them, page by page, without a gap.  On return no
-	 * peer reaches the old ones.  Waits as unpublish() does; never fails.
+	 * peer reaches the old ones.  Waits as withdraw() does; never fails.
 	 */
 	void (*rebind)(void *adapter, void *handle, struct page **pages);
 	/*
 	 * On return no peer reaches the pages and none will.  Waits, not
 	 * interruptibly, for peers that live; never fails.
 	 */
-	void (*unpublish)(void *adapter, void *handle);
+	void (*withdraw)(void *adapter, void *handle);
 
 	/*
 	 * Map pages of a peer into the window.  @phys: where, contiguous, of

@@ -67,7 +67,7 @@ static bool rsmka_end_step(struct rsmka_export *export)
 	WRITE_ONCE(export->ending, RSMKA_NOTHING);
 	/* It was being rebound: another end begins. */
 	if (doomed && export->state == RSMKA_PUBLISHED)
-		rsmka_export_withdraw(export);
+		rsmka_export_unpublish_locked(export);
 	idle = export->ending == RSMKA_NOTHING;
 	if (idle && export->lost) {
 		export->state = RSMKA_ZOMBIE;

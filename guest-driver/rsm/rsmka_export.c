@@ -115,7 +115,7 @@ void rsmka_export_memory_lost(struct rsmka_export *export)
 	lockdep_assert_held(&export->lock);
 	WRITE_ONCE(export->lost, true);
 	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
-		rsmka_export_withdraw(export);
+		rsmka_export_unpublish_locked(export);
 	/* Otherwise the work does the rest. */
 	if (export->ending == RSMKA_NOTHING) {
 		export->state = RSMKA_ZOMBIE;
@@ -129,9 +129,9 @@ void rsmka_export_controller_gone(struct rsmka_export *export)
 
 	rsmka_hold(&export->lock);
 	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
-		rsmka_export_withdraw(export);
+		rsmka_export_unpublish_locked(export);
 	rsmka_unhold(&export->lock);
-	/* If it is being rebound, the work withdraws it. */
+	/* If it is being rebound, the work unpublishes it. */
 	mutex_lock(&controller->lock);
 	list_del_init(&export->on_controller);
 	mutex_unlock(&controller->lock);
@@ -145,7 +145,7 @@ bool rsmka_export_close(struct rsmka_export *export)
 	rsmka_hold(&export->lock);
 	export->closing = true;
 	if (export->ending == RSMKA_NOTHING && export->state == RSMKA_PUBLISHED)
-		rsmka_export_withdraw(export);
+		rsmka_export_unpublish_locked(export);
 	later = export->ending != RSMKA_NOTHING;
 	rsmka_unhold(&export->lock);
 	if (!later)

@@ -20,13 +20,13 @@ static u32 rsmka_import_mode(u32 wanted, u32 granted)
 	return mode & granted;
 }
 
-/* What the node is offered, then what the owner of the segment may. */
+/* What the node is given, then what the owner of the segment may. */
 static int rsmka_import_verdict(const struct rsmka_segment *seg, const struct rsmka_share *share,
-				u32 offer, u32 wanted)
+				u32 rights, u32 wanted)
 {
-	if (!(offer & RSMKA_LISTED))
+	if (!(rights & RSMKA_LISTED))
 		return -EACCES;
-	return seg->ops->permitted(&share->grant, offer & RSMKA_MODE, wanted) ? 0 : -EPERM;
+	return seg->ops->permitted(&share->grant, rights & RSMKA_MODE, wanted) ? 0 : -EPERM;
 }
 
 /*
@@ -39,7 +39,7 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *con
 			 u32 *generation)
 {
 	struct rsmka_share *share;
-	u32 offer;
+	u32 rights;
 	int ret;
 
 	for (;;) {
@@ -47,8 +47,8 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *con
 		if (ret)
 			return ret;
 		/* Without a length it failed for the thread that we waited for. */
-		offer = READ_ONCE(share->offer);
-		ret = share->grant.length ? rsmka_import_verdict(seg, share, offer, wanted) : 0;
+		rights = READ_ONCE(share->rights);
+		ret = share->grant.length ? rsmka_import_verdict(seg, share, rights, wanted) : 0;
 		if (ret) {
 			rsmka_count(rsmka_share_counters(share), RSM_COUNT_CONNECTS_FAILED);
 			rsmka_share_leave(share, NULL);
@@ -64,7 +64,7 @@ int rsmka_import_connect(struct rsmka_segment *seg, struct rsmka_controller *con
 			return -ETIMEDOUT;
 	}
 
-	seg->mode = rsmka_import_mode(wanted, offer);
+	seg->mode = rsmka_import_mode(wanted, rights);
 	/* Pairs with rsmka_segment_share(). */
 	smp_store_release(&seg->share, share);
 	return 0;
@@ -94,7 +94,8 @@ static int rsmka_import_may_post(struct rsmka_segment *seg, bool *may)
 	default:
 		return ret;
 	}
-	*may = share->grant.length && !rsmka_import_verdict(seg, share, READ_ONCE(share->offer), 0);
+	*may = share->grant.length &&
+	       !rsmka_import_verdict(seg, share, READ_ONCE(share->rights), 0);
 	rsmka_share_leave(share, NULL);
 	return 0;
 }

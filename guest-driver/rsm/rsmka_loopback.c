@@ -12,7 +12,7 @@
 
 struct rsmka_controller *rsmka_loopback;
 
-/* No publish: no other node reaches it. */
+/* No offer: no other node reaches it. */
 static const struct rsmka_controller_ops rsmka_loopback_ops = {
 	.owner = THIS_MODULE,
 };

@@ -54,7 +54,7 @@ static int rsmka_acl_check_paths(const struct rsmka_acl *acl,
 }
 
 /* What an adapter does not say by contract has no meaning for the caller. */
-static int rsmka_publish_error(int err)
+static int rsmka_adapter_error(int err)
 {
 	switch (err) {
 	case 0:
@@ -130,19 +130,19 @@ static int rsmka_export_to_adapter(struct rsmka_export *export, const struct rsm
 	int ret;
 
 	lockdep_assert_held(&export->lock);
-	if (!controller->ops->publish || !rsmka_acl_admits_others(acl, rsmka_local_node()))
+	if (!controller->ops->offer || !rsmka_acl_admits_others(acl, rsmka_local_node()))
 		return 0;
 	ret = rsmka_export_charge(export, access);
 	if (ret)
-		return rsmka_publish_error(ret);
-	ret = controller->ops->publish(controller->adapter, memory->pages, memory->nr_pages,
-				       export->event_page, access, export->waits,
-				       address, &export->handle);
+		return rsmka_adapter_error(ret);
+	ret = controller->ops->offer(controller->adapter, memory->pages, memory->nr_pages,
+				     export->event_page, access, export->waits,
+				     address, &export->handle);
 	if (ret) {
 		export->handle = NULL;
 		rsmka_export_uncharge(export);
 	}
-	return rsmka_publish_error(ret);
+	return rsmka_adapter_error(ret);
 }
 
 void rsmka_export_from_adapter(struct rsmka_export *export)
@@ -151,7 +151,7 @@ void rsmka_export_from_adapter(struct rsmka_export *export)
 
 	if (!export->handle)
 		return;
-	controller->ops->unpublish(controller->adapter, export->handle);
+	controller->ops->withdraw(controller->adapter, export->handle);
 	export->handle = NULL;
 	rsmka_export_uncharge(export);
 }
@@ -226,7 +226,7 @@ int rsmka_export_publish(struct rsmka_export *export, u32 *segment_id, const str
  * On return nobody finds or joins the segment, and its id is free.  If another
  * node can have mapped its pages, an end has begun, which takes them back.
  */
-void rsmka_export_withdraw(struct rsmka_export *export)
+void rsmka_export_unpublish_locked(struct rsmka_export *export)
 {
 	struct rsmka_controller *controller = export->controller;
 
@@ -240,7 +240,7 @@ void rsmka_export_withdraw(struct rsmka_export *export)
 	WRITE_ONCE(export->state, RSMKA_BOUND);
 
 	if (export->handle) {
-		WRITE_ONCE(export->ending, RSMKA_UNPUBLISHING);
+		WRITE_ONCE(export->ending, RSMKA_WITHDRAWING);
 		rsmka_end_begin(export);
 	} else {
 		rsmka_controller_exit(controller);
@@ -256,7 +256,7 @@ int rsmka_export_unpublish(struct rsmka_export *export)
 	if (ret)
 		return ret;
 	if (export->state == RSMKA_PUBLISHED)
-		rsmka_export_withdraw(export);
+		rsmka_export_unpublish_locked(export);
 	else if (!export->untold)
 		ret = -ENOENT;
 	/* A call that is interrupted is made again, and then tells that it has succeeded. */
@@ -284,9 +284,9 @@ static int rsmka_export_widen(struct rsmka_export *export, const struct rsmka_ac
 	int ret;
 
 	if (export->handle)
-		return rsmka_publish_error(controller->ops->republish(controller->adapter,
-								       export->handle, access,
-								       export->waits));
+		return rsmka_adapter_error(controller->ops->regrant(controller->adapter,
+								    export->handle, access,
+								    export->waits));
 	ret = rsmka_export_to_adapter(export, acl, access, &address);
 	if (!ret)
 		rsmka_published_set_address(export, &address);
@@ -303,12 +303,12 @@ static int rsmka_export_narrow(struct rsmka_export *export, const struct rsmka_a
 		return 0;
 	row = rsmka_row_get(export->segment->user, controller, access);
 	if (IS_ERR(row))
-		return rsmka_publish_error(PTR_ERR(row));
-	ret = controller->ops->republish(controller->adapter, export->handle, access,
-					 export->waits);
+		return rsmka_adapter_error(PTR_ERR(row));
+	ret = controller->ops->regrant(controller->adapter, export->handle, access,
+				       export->waits);
 	if (ret) {
 		rsmka_row_put(row);
-		return rsmka_publish_error(ret);
+		return rsmka_adapter_error(ret);
 	}
 	rsmka_row_put(export->row);
 	export->row = row;

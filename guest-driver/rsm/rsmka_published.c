@@ -28,7 +28,7 @@ struct rsmka_token {
 	struct rsmka_export *export;
 	u32 node;
 	u64 cookie;			/* of the share there */
-	u32 mode;			/* all that it was offered so far */
+	u32 mode;			/* all that it was given so far */
 };
 
 /* The tokens of each path, so that the loss of a node costs only its own. */
@@ -124,7 +124,7 @@ void rsmka_published_open(struct rsmka_export *export, const struct rsmka_acl *a
 	export->address = *address;
 	rsmka_published_set_posters(export);
 	spin_unlock(&export->visitors_lock);
-	/* Cannot fail: the slot is reserved. */
+	/* Cannot fail: the id is reserved. */
 	xa_store(&rsmka_published, export->segment_id, export->segment, GFP_KERNEL);
 }
 
@@ -139,7 +139,7 @@ void rsmka_published_set_address(struct rsmka_export *export,
 }
 
 /* What an import gets that connects from now on. */
-static u32 rsmka_published_offer(const struct rsmka_export *export, u32 node)
+static u32 rsmka_published_rights(const struct rsmka_export *export, u32 node)
 {
 	u32 mode;
 
@@ -161,9 +161,9 @@ void rsmka_published_set_acl(struct rsmka_export *export, const struct rsmka_acl
 	export->acl = *acl;
 	rsmka_published_set_posters(export);
 	list_for_each_entry(token, &export->tokens, list)
-		token->mode |= rsmka_published_offer(export, token->node) & RSMKA_MODE;
+		token->mode |= rsmka_published_rights(export, token->node) & RSMKA_MODE;
 	list_for_each_entry(share, &export->local, local)
-		WRITE_ONCE(share->offer, rsmka_published_offer(export, share->node));
+		WRITE_ONCE(share->rights, rsmka_published_rights(export, share->node));
 	spin_unlock(&export->visitors_lock);
 }
 
@@ -184,7 +184,7 @@ void rsmka_published_announce(struct rsmka_export *export)
 {
 	struct rsmka_notice {
 		u32 node;
-		u32 offer;
+		u32 rights;
 		u64 cookie;
 	} *told = kmalloc_array(RSMKA_NODES, sizeof(*told), GFP_KERNEL | __GFP_NOFAIL);
 	struct rsmka_token *token;
@@ -193,13 +193,13 @@ void rsmka_published_announce(struct rsmka_export *export)
 	spin_lock(&export->visitors_lock);
 	list_for_each_entry(token, &export->tokens, list) {
 		told[count].node = token->node;
-		told[count].offer = rsmka_published_offer(export, token->node);
+		told[count].rights = rsmka_published_rights(export, token->node);
 		told[count++].cookie = token->cookie;
 	}
 	spin_unlock(&export->visitors_lock);
 	for (i = 0; i < count; i++)
 		rsmka_ipc_queue(rsmka_path_find(export->controller, told[i].node),
-			       RSMKA_MSG_REPUBLISH, export->segment_id, told[i].offer,
+			       RSMKA_MSG_REPUBLISH, export->segment_id, told[i].rights,
 			       told[i].cookie);
 	kfree(told);
 }
@@ -442,7 +442,7 @@ int rsmka_published_attach(struct rsmka_share *share)
 		share->exporter = seg;
 		/* Stay until the share has ended, which unpublishing waits for. */
 		share->pages = export->memory->pages;
-		share->offer = rsmka_published_offer(export, share->node);
+		share->rights = rsmka_published_rights(export, share->node);
 		list_add(&share->local, &export->local);
 	}
 	spin_unlock(&export->visitors_lock);

@@ -9,7 +9,7 @@
  * Locks, outermost first; each says at its declaration what it guards.
  *
  *	file->lock			in rsmka_file.h
- *	  export->lock		held over ops->publish/republish, not over what waits for peers
+ *	  export->lock		held over ops->offer/regrant, not over what waits for peers
  *	  mmap_lock of a process
  *	    share->map_mutex	held over ops->map/unmap/mapped
  *	    share->members
@@ -277,7 +277,7 @@ enum rsmka_export_state {
 /* What goes on until peers have answered, in a work item of the controller. */
 enum rsmka_ending {
 	RSMKA_NOTHING,
-	RSMKA_UNPUBLISHING,		/* the adapter takes the pages back */
+	RSMKA_WITHDRAWING,		/* the adapter takes the pages back */
 	RSMKA_REBINDING,		/* the adapter takes the pages of `replaced` back */
 };
 
@@ -332,7 +332,7 @@ int rsmka_export_publish(struct rsmka_export *export, u32 *segment_id, const str
 int rsmka_export_republish(struct rsmka_export *export, const struct rsmka_acl *acl);
 int rsmka_export_unpublish(struct rsmka_export *export);
 int rsmka_export_await(struct rsmka_export *export);
-void rsmka_export_withdraw(struct rsmka_export *export);
+void rsmka_export_unpublish_locked(struct rsmka_export *export);
 void rsmka_export_from_adapter(struct rsmka_export *export);
 void rsmka_export_memory_lost(struct rsmka_export *export);
 void rsmka_export_controller_gone(struct rsmka_export *export);
@@ -432,9 +432,9 @@ struct rsmka_share {
 	 * What an import gets that connects now: mode and RSMKA_LISTED.  The
 	 * exporter may change it; rsmka_shares_lock, or its visitors_lock.
 	 */
-	u32 offer;
-	bool offered;			/* before its reply had come */
-	bool writable;			/* offered at any time; rsmka_shares_lock */
+	u32 rights;
+	bool republished;		/* before its reply had come */
+	bool writable;			/* given at any time; rsmka_shares_lock */
 
 	/* Exporter on this node. */
 	struct rsmka_segment *exporter;	/* holds a reference; NULL: another node */
@@ -474,7 +474,7 @@ void rsmka_share_zap(struct rsmka_share *share);
 void rsmka_shares_disconnected(struct rsmka_path *path, u32 segment_id, u64 cookie);
 void rsmka_shares_controller_gone(struct rsmka_controller *controller);
 void rsmka_shares_node_lost(struct rsmka_path *path);
-void rsmka_shares_republished(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 offer);
+void rsmka_shares_republished(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 rights);
 void rsmka_share_rebound(struct rsmka_share *share, struct page **pages);
 bool rsmka_shares_bell(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 post_flags,
 		       bool may_sleep, bool *heard);

@@ -314,8 +314,8 @@ static int rsmka_share_establish(struct rsmka_share *share, const unsigned long 
 	 * A REPUBLISH that overtook the reply is newer.  Also if it has failed
 	 * since it was granted: who waited must not take that for a refusal.
 	 */
-	if (share->path && !share->offered)
-		WRITE_ONCE(share->offer, share->grant.mode | RSMKA_LISTED);
+	if (share->path && !share->republished)
+		WRITE_ONCE(share->rights, share->grant.mode | RSMKA_LISTED);
 	if (ret) {
 		hash_del_rcu(&share->table);
 		list_del_init(&share->on_path);
@@ -496,17 +496,17 @@ void rsmka_shares_controller_gone(struct rsmka_controller *controller)
 	rsmka_shares_end_all(&controller->shares);
 }
 
-/* The exporter has another access list; @offer is 0 if it does not name this node. */
-void rsmka_shares_republished(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 offer)
+/* The exporter has another access list; @rights is 0 if it does not name this node. */
+void rsmka_shares_republished(struct rsmka_path *path, u32 segment_id, u64 cookie, u32 rights)
 {
 	struct rsmka_share *share;
 
 	mutex_lock(&rsmka_shares_lock);
 	share = rsmka_share_find(path->controller, path->node, segment_id);
 	if (share && share->path && share->cookie == cookie) {
-		WRITE_ONCE(share->offer, offer);
-		share->offered = true;
-		share->writable |= offer & RSMKA_OWNER_WRITE;
+		WRITE_ONCE(share->rights, rights);
+		share->republished = true;
+		share->writable |= rights & RSMKA_OWNER_WRITE;
 	}
 	mutex_unlock(&rsmka_shares_lock);
 }

@@ -41,10 +41,10 @@ static const struct rsm_path_state *sci_agent_path_state(void *adapter, u32 node
 
 static const struct rsmka_controller_ops sci_agent_ops = {
 	.owner = THIS_MODULE,
-	.publish = sci_export_publish,
-	.republish = sci_export_republish,
+	.offer = sci_export_offer,
+	.regrant = sci_export_regrant,
 	.rebind = sci_export_rebind,
-	.unpublish = sci_export_unpublish,
+	.withdraw = sci_export_withdraw,
 	.map = sci_import_map,
 	.unmap = sci_import_unmap,
 	.mapped = sci_import_mapped,

@@ -186,9 +186,9 @@ static dma_addr_t sci_export_address(const struct sci_device *sd, const struct s
 	return page_to_phys(page) + (index - (i << sci_page_order(sd))) * SCI_PAGE_SIZE;
 }
 
-int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       struct page *last, const struct rsmka_access *access, bool wait,
-		       struct rsmka_address *address, void **handle)
+int sci_export_offer(void *adapter, struct page **pages, unsigned long nr_pages,
+		     struct page *last, const struct rsmka_access *access, bool wait,
+		     struct rsmka_address *address, void **handle)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export;
@@ -239,8 +239,8 @@ free_export:
 }
 
 /* Mappings that exist keep their rights, so no peer is asked. */
-int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access,
-			 bool wait)
+int sci_export_regrant(void *adapter, void *handle, const struct rsmka_access *access,
+		       bool wait)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export = handle;
@@ -285,7 +285,7 @@ void sci_export_rebind(void *adapter, void *handle, struct page **pages)
 		sci_export_unmap(sd, old, nr_pages);
 }
 
-void sci_export_unpublish(void *adapter, void *handle)
+void sci_export_withdraw(void *adapter, void *handle)
 {
 	struct sci_device *sd = adapter;
 	struct sci_export *export = handle;

@@ -13,7 +13,7 @@
 #include "../include/wait_turn.h"
 #include "sci.h"
 
-#define SCI_MESSAGE_BUDGET	SCI_RING_SLOTS	/* in one interrupt, or one look */
+#define SCI_MESSAGE_BUDGET	SCI_RING_ENTRIES	/* in one interrupt, or one look */
 
 struct sci_message {
 	u32 session;		/* that it belongs to */
@@ -32,7 +32,7 @@ static void sci_message_violation(struct sci_peer *peer, const char *what)
 }
 
 /* A copy of the next message.  False: there is none, or none that belongs to the session. */
-static bool sci_message_next(struct sci_peer *peer, struct sci_ring_slot *slot)
+static bool sci_message_next(struct sci_peer *peer, struct sci_ring_entry *entry)
 {
 	struct sci_rx *rx = &peer->rx;
 	struct sci_ring *ring = rx->ring;
@@ -45,15 +45,15 @@ static bool sci_message_next(struct sci_peer *peer, struct sci_ring_slot *slot)
 	pending = le32_to_cpu(virt_load_acquire(&ring->producer)) - rx->consumer;
 	if (!pending)
 		return false;
-	memcpy(slot, &ring->slot[rx->consumer % SCI_RING_SLOTS], sizeof(*slot));
+	memcpy(entry, &ring->entry[rx->consumer % SCI_RING_ENTRIES], sizeof(*entry));
 	/* What was copied, then the hello; partner: sci_ring_hello(). */
 	virt_rmb();
 	if (sci_ring_heard(peer) != peer->expected) {
 		sci_peer_attend(peer);
 		return false;
 	}
-	if (pending <= SCI_RING_SLOTS && le32_to_cpu(slot->length) <= RSMKA_MESSAGE_MAX &&
-	    le32_to_cpu(slot->sequence) == rx->consumer)
+	if (pending <= SCI_RING_ENTRIES && le32_to_cpu(entry->length) <= RSMKA_MESSAGE_MAX &&
+	    le32_to_cpu(entry->sequence) == rx->consumer)
 		return true;
 	sci_message_violation(peer, "breaks the message protocol");
 	return false;
@@ -63,15 +63,15 @@ static bool sci_message_next(struct sci_peer *peer, struct sci_ring_slot *slot)
 static unsigned int sci_message_take(struct sci_peer *peer)
 {
 	struct sci_rx *rx = &peer->rx;
-	struct sci_ring_slot slot;
+	struct sci_ring_entry entry;
 	unsigned int taken;
 
 	lockdep_assert_held(&rx->lock);
 	for (taken = 0; taken < SCI_MESSAGE_BUDGET; taken++) {
-		if (rx->deferred || !sci_message_next(peer, &slot))
+		if (rx->deferred || !sci_message_next(peer, &entry))
 			break;
-		if (!rsmka_receive(peer->sd->controller, peer->node, slot.payload,
-				   le32_to_cpu(slot.length), false)) {
+		if (!rsmka_receive(peer->sd->controller, peer->node, entry.payload,
+				   le32_to_cpu(entry.length), false)) {
 			rx->deferred = true;
 			break;
 		}
@@ -149,7 +149,7 @@ static bool sci_message_overtaken(struct sci_peer *peer)
 	struct sci_ring *ring = READ_ONCE(peer->tx.ring);
 	u32 producer = READ_ONCE(peer->tx.producer);
 
-	return ring && producer - le32_to_cpu(READ_ONCE(ring->consumer)) > SCI_RING_SLOTS;
+	return ring && producer - le32_to_cpu(READ_ONCE(ring->consumer)) > SCI_RING_ENTRIES;
 }
 
 /* There may be room, or the session may be over: who waits first looks, then the next one. */
@@ -180,15 +180,15 @@ void sci_message_work(struct work_struct *work)
 {
 	struct sci_peer *peer = container_of(work, struct sci_peer, rx.work);
 	struct sci_rx *rx = &peer->rx;
-	struct sci_ring_slot slot;
+	struct sci_ring_entry entry;
 	bool deferred;
 
 	spin_lock_irq(&rx->lock);
-	deferred = rx->deferred && sci_message_next(peer, &slot);
+	deferred = rx->deferred && sci_message_next(peer, &entry);
 	spin_unlock_irq(&rx->lock);
 	if (deferred)
-		rsmka_receive(peer->sd->controller, peer->node, slot.payload,
-			      le32_to_cpu(slot.length), true);
+		rsmka_receive(peer->sd->controller, peer->node, entry.payload,
+			      le32_to_cpu(entry.length), true);
 
 	spin_lock_irq(&rx->lock);
 	rx->deferred = false;
@@ -284,7 +284,7 @@ void sci_message_look_end(void *adapter, u32 node)
 /* ---- sending ---- */
 
 /*
- * 0: a slot is free.  -EAGAIN: the peer will ring when there is one.
+ * 0: an entry is free.  -EAGAIN: the peer will ring when there is one.
  * -EHOSTUNREACH: whatever the ring belongs to, it is not this session.
  */
 static int sci_message_room(struct sci_peer *peer)
@@ -296,16 +296,16 @@ static int sci_message_room(struct sci_peer *peer)
 	/* Partner: sci_message_taken(). */
 	consumer = le32_to_cpu(virt_load_acquire(&tx->ring->consumer));
 	used = tx->producer - consumer;
-	if (used == SCI_RING_SLOTS) {
+	if (used == SCI_RING_ENTRIES) {
 		WRITE_ONCE(tx->ring->wake, cpu_to_le32(consumer));
 		/* Partner: sci_message_taken(). */
 		virt_mb();
 		/* Partner: sci_message_taken(). */
 		used = tx->producer - le32_to_cpu(virt_load_acquire(&tx->ring->consumer));
-		if (used == SCI_RING_SLOTS)
+		if (used == SCI_RING_ENTRIES)
 			return -EAGAIN;
 	}
-	if (used < SCI_RING_SLOTS)
+	if (used < SCI_RING_ENTRIES)
 		return 0;
 
 	/* Nonsense: a violation, a new session or a lost ring.  The peer's work finds out. */
@@ -330,17 +330,17 @@ static void sci_message_announce(struct sci_peer *peer)
 static int sci_message_put(struct sci_peer *peer, const struct sci_message *message)
 {
 	struct sci_tx *tx = &peer->tx;
-	struct sci_ring_slot *slot;
+	struct sci_ring_entry *entry;
 	int ret;
 
 	ret = sci_message_room(peer);
 	if (ret)
 		return sci_ring_intact_locked(peer) ? ret : -EHOSTUNREACH;
 
-	slot = &tx->ring->slot[tx->producer % SCI_RING_SLOTS];
-	memcpy(slot->payload, message->data, message->length);
-	WRITE_ONCE(slot->length, cpu_to_le32(message->length));
-	WRITE_ONCE(slot->sequence, cpu_to_le32(tx->producer));
+	entry = &tx->ring->entry[tx->producer % SCI_RING_ENTRIES];
+	memcpy(entry->payload, message->data, message->length);
+	WRITE_ONCE(entry->length, cpu_to_le32(message->length));
+	WRITE_ONCE(entry->sequence, cpu_to_le32(tx->producer));
 	/* Partner: sci_message_next(). */
 	virt_store_release(&tx->ring->producer, cpu_to_le32(tx->producer + 1));
 	if (!sci_ring_intact_locked(peer))

@@ -7,9 +7,9 @@
  *
  * The order of accesses, by partners (W = writer of a ring, O = its owner):
  *
- *  producer  W: slot, then producer (release).  O: producer (acquire), then slot.
- *  consumer  O: slot read, then consumer (release).  W: consumer (acquire), then
- *	      slot written.
+ *  producer  W: entry, then producer (release).  O: producer (acquire), then entry.
+ *  consumer  O: entry read, then consumer (release).  W: consumer (acquire), then
+ *	      entry written.
  *  bell      O, before it sleeps: bell, full barrier, producer.  W: producer, full
  *	      barrier, bell.  So either the writer sees that it must ring, or the owner
  *	      that there is a message.  An owner that looks at the ring leaves bell behind:
@@ -329,7 +329,7 @@ bool sci_ring_sane(struct sci_peer *peer)
 	spin_lock(&tx->lock);
 	used = tx->producer - le32_to_cpu(READ_ONCE(tx->ring->consumer));
 	spin_unlock(&tx->lock);
-	if (used <= SCI_RING_SLOTS)
+	if (used <= SCI_RING_ENTRIES)
 		return true;
 	/* See "hello" above. */
 	virt_rmb();

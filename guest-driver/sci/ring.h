@@ -21,16 +21,16 @@
 
 #define SCI_RING_MAGIC		0x676e7253
 #define SCI_RING_VERSION	2
-#define SCI_RING_SLOTS		32
+#define SCI_RING_ENTRIES	32
 
-struct sci_ring_slot {
+struct sci_ring_entry {
 	__le32 length;		/* bytes of payload */
 	__le32 sequence;	/* producer index of this message */
 	u8 payload[RSMKA_MESSAGE_MAX];
 };
 
 struct sci_ring {
-	/* Written by the owner before the page is published, then constant. */
+	/* Written by the owner before the page is offered, then constant. */
 	__le32 magic;
 	__le32 version;
 	__le32 owner;		/* incarnation of the owner */
@@ -53,7 +53,7 @@ struct sci_ring {
 	__le32 writer;		/* incarnation of the writer */
 	u8 reserved3[52];
 
-	struct sci_ring_slot slot[SCI_RING_SLOTS];
+	struct sci_ring_entry entry[SCI_RING_ENTRIES];
 };
 
 /*
@@ -65,11 +65,11 @@ struct sci_ring {
 #define SCI_HELLO_PEER		0xffffffff00000000ull
 #define SCI_HELLO_BYE		0xffffffffu	/* as OWN: I do not talk to you any more */
 
-static_assert(sizeof(struct sci_ring_slot) == 96);
+static_assert(sizeof(struct sci_ring_entry) == 96);
 static_assert(offsetof(struct sci_ring, consumer) == 64);
 static_assert(offsetof(struct sci_ring, producer) == 128);
 static_assert(offsetof(struct sci_ring, hello) == 192);
-static_assert(offsetof(struct sci_ring, slot) == 256);
+static_assert(offsetof(struct sci_ring, entry) == 256);
 static_assert(sizeof(struct sci_ring) <= 4096);
 
 #endif /* SCI_RING_H */

@@ -273,13 +273,13 @@ void sci_inbound_free(struct sci_inbound *in, unsigned long first, unsigned long
 int sci_inbound_leaves(struct sci_inbound *in, unsigned long first, unsigned long count);
 void sci_inbound_set(struct sci_inbound *in, unsigned long page, dma_addr_t dma, u32 key,
 		     u16 row);
-int sci_export_publish(void *adapter, struct page **pages, unsigned long nr_pages,
-		       struct page *last, const struct rsmka_access *access, bool wait,
-		       struct rsmka_address *address, void **handle);
-int sci_export_republish(void *adapter, void *handle, const struct rsmka_access *access,
-			 bool wait);
+int sci_export_offer(void *adapter, struct page **pages, unsigned long nr_pages,
+		     struct page *last, const struct rsmka_access *access, bool wait,
+		     struct rsmka_address *address, void **handle);
+int sci_export_regrant(void *adapter, void *handle, const struct rsmka_access *access,
+		       bool wait);
 void sci_export_rebind(void *adapter, void *handle, struct page **pages);
-void sci_export_unpublish(void *adapter, void *handle);
+void sci_export_withdraw(void *adapter, void *handle);
 
 /* inval.c */
 void sci_inval_range(struct sci_device *sd, u64 first, u64 count);

@@ -307,7 +307,7 @@ static void a_full_ring_says_where_it_waits(struct kunit *test)
 	sci_test_adapter(test);
 	peer = sci_test_peer(test);
 	sci_test_rings(test, peer);
-	for (i = 0; i < SCI_RING_SLOTS; i++)
+	for (i = 0; i < SCI_RING_ENTRIES; i++)
 		KUNIT_EXPECT_EQ(test, sci_test_send(sd), 0);
 	KUNIT_EXPECT_EQ(test, sci_test_send(sd), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(peer->tx.ring->wake), 0);
@@ -662,8 +662,8 @@ static void each_part_of_large_exported_pages_has_an_entry(struct kunit *test)
 	sci_test_adapter(test);
 	sd->page_shift = TEST_SHIFT;
 	in->next_key = 5;
-	KUNIT_ASSERT_EQ(test, sci_export_publish(sd, pages, 1, last, &access, false, &where,
-						 &export), 0);
+	KUNIT_ASSERT_EQ(test, sci_export_offer(sd, pages, 1, last, &access, false, &where,
+					       &export), 0);
 	KUNIT_EXPECT_EQ(test, where.offset % (1ul << TEST_SHIFT), 0);
 	KUNIT_EXPECT_EQ(test, in->used, 2 * TEST_PER_PAGE);
 	first = where.offset / SCI_PAGE_SIZE;
@@ -676,7 +676,7 @@ static void each_part_of_large_exported_pages_has_an_entry(struct kunit *test)
 	sci_test_parts(test, first, other[0]);
 	sci_test_parts(test, first + TEST_PER_PAGE, last);
 
-	sci_export_unpublish(sd, export);
+	sci_export_withdraw(sd, export);
 	KUNIT_EXPECT_EQ(test, in->used, 0);
 	KUNIT_EXPECT_EQ(test, sci_read(sd, SCI_REG_INVAL_COUNT_LO), 2 * TEST_PER_PAGE);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(sci_test_entry(in, first + TEST_PER_PAGE)->page), 0);

@@ -118,7 +118,7 @@ enum rsm_lock {
 };
 
 extern pthread_mutex_t rsm_locks[RSM_LOCKS];
-/* Generations from the process that loaded the library; under any of the locks. */
+/* Forks since the process that loaded the library; under any of the locks. */
 extern unsigned int rsm_forks;
 /* From the first success on a child finds the locks free; false: out of memory. */
 bool rsm_watch_forks(void);

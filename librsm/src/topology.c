@@ -84,8 +84,8 @@ _Static_assert(ALIGNED(rsm_topology_hdr_t) && ALIGNED(rsm_connections_t *) &&
 static void table_fill(const struct table *table, rsm_topology_t *topology, __u32 controllers)
 {
 	rsm_connections_t *connections = NULL;
-	rsm_connections_t **slot = topology->connections;
-	char *end = (char *)(slot + controllers);
+	rsm_connections_t **next = topology->connections;
+	char *end = (char *)(next + controllers);
 	const struct rsm_topology_row *row;
 	rsm_remote_cntlr_t *remote;
 	__u32 i;
@@ -97,7 +97,7 @@ static void table_fill(const struct table *table, rsm_topology_t *topology, __u3
 		if (row_is_controller(row)) {
 			connections = (rsm_connections_t *)end;
 			end += sizeof(connections->hdr);
-			*slot++ = connections;
+			*next++ = connections;
 			name_copy(connections->hdr.cntlr_name, row->controller);
 			connections->hdr.local_hwaddr = row->local_hwaddr;
 			continue;

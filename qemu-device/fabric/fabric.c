@@ -36,7 +36,7 @@ static bool fabric_join(Fabric *f, GMainContext *context, GError **error)
 {
     bool present[FABRIC_NODE_MAX + 1] = { false };
 
-    f->session = fabric_dir_number(f);
+    f->start = fabric_dir_number(f);
     if (!fabric_dir_listen(f, error) ||
         !fabric_limit_check(f, fabric_dir_list(f, present), error)) {
         return false;

@@ -112,8 +112,8 @@ typedef struct FabricConnection {
     unsigned grants_due;    /* how many of them the other side must hear of */
 
     unsigned node;          /* 0 = unknown */
-    uint32_t session;
-    uint32_t last;          /* session, or greatest incarnation so far */
+    uint32_t start;         /* of the process at the other side */
+    uint32_t last;          /* start, or greatest incarnation so far */
     uint32_t received;      /* seq of the last request received */
     bool unacknowledged;    /* that request */
     bool peer_closed;       /* the port of the other side, as it says */
@@ -127,7 +127,7 @@ typedef struct FabricNode {
     GQueue connections;
     FabricConnection *peer; /* the one in CONNECTION_PEER */
     bool closed;            /* our port to it, as it should be */
-    uint32_t session;       /* of its last process that was a peer */
+    uint32_t start;         /* of its last process that was a peer */
     unsigned redial_wait;   /* seconds before the last redial; 0 = none yet */
     int64_t redial_at;      /* monotonic microseconds; 0 = never */
 } FabricNode;
@@ -140,7 +140,7 @@ struct Fabric {
     int lock_fd;
     uint32_t number;        /* last one taken */
     uint32_t reserved;      /* last one that N.lock says may be taken */
-    uint32_t session;
+    uint32_t start;         /* of this process */
     unsigned node;
 
     GSource *source;

@@ -38,9 +38,9 @@ void fabric_peer_begin(FabricConnection *conn)
     fabric_connection_set_state(conn, CONNECTION_PEER);
     conn->began = g_get_monotonic_time();
     node->peer = conn;
-    if (node->session != conn->session) {
+    if (node->start != conn->start) {
         /* Another process: what its predecessor did is forgotten. */
-        node->session = conn->session;
+        node->start = conn->start;
         node->redial_wait = 0;
     }
     /* Our HELLO is out: see news_concern() of the other side. */
@@ -130,7 +130,7 @@ static bool rival_stays(const FabricConnection *conn,
                         const FabricConnection *rival)
 {
     return fabric_connection_alive(rival) && !fabric_packet_at_end(rival) &&
-           !fabric_newer(conn->session, rival->session);
+           !fabric_newer(conn->start, rival->start);
 }
 
 void fabric_admit(FabricConnection *conn)

@@ -29,9 +29,9 @@ static void message_hello(FabricConnection *conn, const FabricHello *hello,
         return;
     }
     fabric_place_leave(&conn->in_deadlines);
-    conn->session = hello->session;
+    conn->start = hello->start;
     conn->peer_closed = hello->closed;
-    conn->last = hello->incarnation ? hello->incarnation : hello->session;
+    conn->last = hello->incarnation ? hello->incarnation : hello->start;
     fabric_admit(conn);
 }
 

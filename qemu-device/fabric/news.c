@@ -20,7 +20,7 @@ void fabric_news_hello(FabricConnection *conn)
         .type = FABRIC_HELLO,
         .hello = {
             .node = f->node,
-            .session = f->session,
+            .start = f->start,
             .incarnation = f->self.incarnation,
             .n_lines = f->self.n_lines,
             .n_ram = f->self.n_ram,

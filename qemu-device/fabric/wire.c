@@ -33,7 +33,7 @@ static size_t fabric_wire_length(unsigned type)
 static void fabric_hello_encode(const FabricHello *hello, FabricWireHello *wire)
 {
     wire->node = GUINT32_TO_LE(hello->node);
-    wire->session = GUINT32_TO_LE(hello->session);
+    wire->start = GUINT32_TO_LE(hello->start);
     wire->incarnation = GUINT32_TO_LE(hello->incarnation);
     wire->n_lines = GUINT32_TO_LE(hello->n_lines);
     wire->n_ram = GUINT32_TO_LE(hello->n_ram);
@@ -153,13 +153,13 @@ static char *fabric_hello_fault(const FabricHello *hello)
         return g_strdup_printf("node id %u, not 1..%u", hello->node,
                                FABRIC_NODE_MAX);
     }
-    if (hello->session == 0) {
-        return g_strdup("session 0");
+    if (hello->start == 0) {
+        return g_strdup("start 0");
     }
     if (hello->incarnation != 0 &&
-        !fabric_newer(hello->incarnation, hello->session)) {
-        return g_strdup_printf("incarnation %u is older than session %u",
-                               hello->incarnation, hello->session);
+        !fabric_newer(hello->incarnation, hello->start)) {
+        return g_strdup_printf("incarnation %u is older than start %u",
+                               hello->incarnation, hello->start);
     }
     if (hello->n_lines < 1 || hello->n_lines > FABRIC_LINES_MAX) {
         return g_strdup_printf("%u doorbell lines, not 1..%u", hello->n_lines,
@@ -177,7 +177,7 @@ static char *fabric_hello_decode(const void *data, FabricMessage *msg)
     memcpy(&wire, data, sizeof(wire));
     memset(hello, 0, sizeof(*hello));
     hello->node = GUINT32_FROM_LE(wire.node);
-    hello->session = GUINT32_FROM_LE(wire.session);
+    hello->start = GUINT32_FROM_LE(wire.start);
     hello->incarnation = GUINT32_FROM_LE(wire.incarnation);
     hello->n_lines = GUINT32_FROM_LE(wire.n_lines);
     hello->n_ram = GUINT32_FROM_LE(wire.n_ram);

@@ -44,7 +44,7 @@ typedef struct FabricWireRam {
 typedef struct FabricWireHello {
     FabricWireHeader header;
     uint32_t node;
-    uint32_t session;
+    uint32_t start;
     uint32_t incarnation;
     uint32_t n_lines;
     uint32_t n_ram;
@@ -90,7 +90,7 @@ _Static_assert(sizeof(FabricPage) == 40, "the control page is shared");
 
 typedef struct FabricHello {
     unsigned node;
-    uint32_t session;
+    uint32_t start;
     uint32_t incarnation;
     unsigned n_lines;
     unsigned n_ram;

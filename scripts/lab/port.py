@@ -49,18 +49,32 @@ class Program:
 
     def ask(self, line):
         """The answer to a line."""
+        self.tell(line)
+        return self.hear(line)
+
+    def tell(self, line):
+        """Send a line; hear() has the answer."""
         try:
             self.socket.sendall(line.encode() + b"\n")
+        except OSError as e:
+            raise self._silent(line, e) from None
+
+    def hear(self, line):
+        """The answer to LINE, which was sent."""
+        try:
             while b"\n" not in self.rest:
                 data = self.socket.recv(65536)
                 if not data:
                     raise ConnectionError("the port was closed")
                 self.rest += data
         except OSError as e:
-            raise AssertionError(f"{self.node.name} does not answer {line!r} ({e}); "
-                                 f"the program says {self._errors()!r}") from None
+            raise self._silent(line, e) from None
         answer, _, self.rest = self.rest.partition(b"\n")
         return answer.decode(errors="replace")
+
+    def _silent(self, line, error):
+        return AssertionError(f"{self.node.name} does not answer {line!r} ({error}); "
+                              f"the program says {self._errors()!r}")
 
     def _errors(self):
         try:

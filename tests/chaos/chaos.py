@@ -3,11 +3,13 @@
 # Copyright (C) 2026 The sci-rsm authors
 """Processes and nodes are killed and links taken down, under checked traffic.
 
-Two processes on each of three nodes export to all others and import from them.
-A cycle is one fault: a process is killed and started again, a link fails and
-comes back, or, seldom, a node dies and boots. The others must go on. At the end
-nothing may have hung, no byte may be wrong after a good close of a barrier, and
-on nodes that lived everything must be as it was at the start.
+Two processes of two users on each of three nodes export to all others and
+import from them, with four threads each. Some of what they export is not for
+all: who must not get at it is refused at all times. A cycle is one fault: a
+process is killed and started again, a link fails and comes back, or, seldom, a
+node dies and boots. The others must go on. At the end nothing may have hung, no
+byte may be wrong after a good close of a barrier, and on nodes that lived
+everything must be as it was at the start.
 """
 import argparse
 import collections
@@ -34,8 +36,10 @@ RECOVERY_S = 90
 REPORT_EVERY = 25
 PAGE = 4096
 SLOPE_KIB = 2048    # kernel memory that may differ between two times of rest
-FIELDS = ("blocks", "acked", "checked", "boards", "events", "connects", "aborts", "wrong", "odd",
-          "stalls")
+FIELDS = ("blocks", "acked", "checked", "boards", "events", "connects", "aborts", "denied",
+          "granted", "wrong", "odd", "stalls", "breaches")
+# What each worker must do more of, or traffic does not flow.
+FLOW = ("acked", "checked", "boards", "denied")
 
 
 class Hang(Exception):
@@ -147,8 +151,7 @@ class Chaos:
         def moved():
             for n in list(began):
                 now = self.nodes[n - 1].counts()[0]
-                if all(w["acked"] > b["acked"] and w["checked"] > b["checked"]
-                       for w, b in zip(now, began[n])):
+                if all(w[f] > b[f] for w, b in zip(now, began[n]) for f in FLOW):
                     del began[n]
             return not began
         try:
@@ -270,8 +273,11 @@ class Chaos:
                  f"{time.monotonic() - began:.0f} s")
         self.say("; ".join(f"{k} {v}" for k, v in sums.items()))
         self.say(f"chaos: {self.done} cycles, {self.hangs} hangs, {self.leaks} leaks, "
-                 f"{sums['wrong']} wrong bytes")
-        return self.hangs or self.leaks or sums["wrong"] or sums["odd"]
+                 f"{sums['wrong']} wrong bytes, {sums['breaches']} breaches")
+        if not sums["granted"]:
+            self.problems.append("nobody has got at what was for him")
+        return self.hangs or self.leaks or sums["wrong"] or sums["odd"] or sums["breaches"] or \
+            not sums["granted"]
 
 
 def chaos(args):
@@ -285,17 +291,26 @@ def chaos(args):
     return the_living_go_on_and_nothing_is_lost
 
 
-def a_wrong_bit_is_caught(lab):
+def _mischief_is_caught(lab, order, field):
+    """A worker of each node does wrong; it must be counted."""
     run = Chaos(lab, "", print)
     try:
         run.start()
         for n in run.nodes:
-            wrong = run.totals()["wrong"]
-            n.ask("spoil 0")
-            testlib.wait_for(lambda w=wrong: run.totals()["wrong"] > w, RECOVERY_S,
-                             f"wrong bit of {n.node.name} is caught")
+            before = run.totals()[field]
+            n.ask(f"{order} 0")
+            testlib.wait_for(lambda b=before: run.totals()[field] > b, RECOVERY_S,
+                             f"{order} of {n.node.name} is caught")
     finally:
         run.end()
+
+
+def a_wrong_bit_is_caught(lab):
+    _mischief_is_caught(lab, "spoil", "wrong")
+
+
+def an_open_vault_is_caught(lab):
+    _mischief_is_caught(lab, "unlock", "breaches")
 
 
 def main():
@@ -304,7 +319,8 @@ def main():
     parser.add_argument("--seed",
                         default=os.environ.get("RSMLAB_SEED", str(time.time_ns() % 10**6)))
     args = parser.parse_args()
-    testlib.main([chaos(args), a_wrong_bit_is_caught], nodes=NODES, argv=[])
+    testlib.main([chaos(args), a_wrong_bit_is_caught, an_open_vault_is_caught], nodes=NODES,
+                 argv=[])
 
 
 if __name__ == "__main__":

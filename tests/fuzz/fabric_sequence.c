@@ -26,12 +26,12 @@
 #include "wire.h"
 
 #define SELF		5
-#define SLOTS		5
+#define CONNS		5
 #define RAM_SIZE	0x4000
 #define LINES		3
 
 /* One end of a connection, held by a node that does anything. */
-struct slot {
+struct conn {
 	int fd;			/* -1 = none */
 	unsigned int node;
 	uint32_t sent, received;	/* seq of the last request in each direction */
@@ -54,7 +54,7 @@ static struct {
 	bool present[FABRIC_NODE_MAX + 1];
 	/* A callback about the node has returned false, and none true since. */
 	bool undone[FABRIC_NODE_MAX + 1];
-	struct slot slots[SLOTS];
+	struct conn conns[CONNS];
 	int listener;		/* of node 2, which the fabric dials */
 } run;
 
@@ -75,28 +75,28 @@ static uint8_t next_byte(void)
 
 /* ---- The raw nodes ---- */
 
-static struct slot *any_slot(void)
+static struct conn *any_conn(void)
 {
-	return &run.slots[next_byte() % SLOTS];
+	return &run.conns[next_byte() % CONNS];
 }
 
-static void slot_close(struct slot *slot)
+static void conn_close(struct conn *conn)
 {
-	if (slot->fd >= 0)
-		close(slot->fd);
-	memset(slot, 0, sizeof(*slot));
-	slot->fd = -1;
+	if (conn->fd >= 0)
+		close(conn->fd);
+	memset(conn, 0, sizeof(*conn));
+	conn->fd = -1;
 }
 
-static void slot_open(struct slot *slot, int fd)
+static void conn_open(struct conn *conn, int fd)
 {
-	slot_close(slot);
-	slot->fd = fd;
-	slot->honest = true;
+	conn_close(conn);
+	conn->fd = fd;
+	conn->honest = true;
 }
 
 /* What is sent beyond what fits is lost: that is a fault as any other. */
-static void slot_send(struct slot *slot, const void *data, size_t size, const int *fds,
+static void conn_send(struct conn *conn, const void *data, size_t size, const int *fds,
 		      unsigned int n_fds)
 {
 	union {
@@ -117,29 +117,29 @@ static void slot_send(struct slot *slot, const void *data, size_t size, const in
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
 		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
 	}
-	if (slot->fd >= 0)
-		sendmsg(slot->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (conn->fd >= 0)
+		sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void slot_check(struct slot *slot, const FabricMessage *msg)
+static void conn_check(struct conn *conn, const FabricMessage *msg)
 {
 	switch (msg->type) {
 	case FABRIC_HELLO:
 		g_assert_cmpuint(msg->hello.node, ==, SELF);
 		break;
 	case FABRIC_ACK:
-		g_assert_false(run.undone[slot->node]);
+		g_assert_false(run.undone[conn->node]);
 		break;
 	default:
-		g_assert_cmpuint(msg->seq, ==, slot->received + 1);
-		slot->received = msg->seq;
-		if (slot->honest)
-			g_assert_cmpuint(slot->received - slot->acked, <=, 1);
+		g_assert_cmpuint(msg->seq, ==, conn->received + 1);
+		conn->received = msg->seq;
+		if (conn->honest)
+			g_assert_cmpuint(conn->received - conn->acked, <=, 1);
 	}
 }
 
 /* Reads one message; false if there is none. */
-static bool slot_read(struct slot *slot, FabricMessage *msg)
+static bool conn_read(struct conn *conn, FabricMessage *msg)
 {
 	union {
 		struct cmsghdr align;
@@ -151,7 +151,7 @@ static bool slot_read(struct slot *slot, FabricMessage *msg)
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
 	};
-	ssize_t size = slot->fd < 0 ? -1 : recvmsg(slot->fd, &m, MSG_DONTWAIT);
+	ssize_t size = conn->fd < 0 ? -1 : recvmsg(conn->fd, &m, MSG_DONTWAIT);
 	struct cmsghdr *c = size > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 	unsigned int n = c ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
 
@@ -160,56 +160,56 @@ static bool slot_read(struct slot *slot, FabricMessage *msg)
 	for (unsigned int i = 0; i < n; i++)
 		close(((int *)CMSG_DATA(c))[i]);
 	g_assert_null(fabric_wire_decode(data, size, n, msg));
-	slot_check(slot, msg);
+	conn_check(conn, msg);
 	return true;
 }
 
-static void slot_drain(struct slot *slot)
+static void conn_drain(struct conn *conn)
 {
 	FabricMessage msg;
 
-	while (slot_read(slot, &msg))
+	while (conn_read(conn, &msg))
 		continue;
 }
 
-static void slot_acknowledge(struct slot *slot, uint32_t seq)
+static void conn_acknowledge(struct conn *conn, uint32_t seq)
 {
 	FabricMessage ack = { .type = FABRIC_ACK, .seq = seq };
 	uint8_t data[FABRIC_WIRE_MAX];
 
-	slot->honest &= seq == slot->received && seq == slot->acked + 1;
-	slot->acked = seq;
-	slot_send(slot, data, fabric_wire_encode(&ack, data), NULL, 0);
+	conn->honest &= seq == conn->received && seq == conn->acked + 1;
+	conn->acked = seq;
+	conn_send(conn, data, fabric_wire_encode(&ack, data), NULL, 0);
 }
 
-static void slot_dial(struct slot *slot)
+static void conn_dial(struct conn *conn)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
 	g_snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%u.sock", world.dir, SELF);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
-		slot_open(slot, fd);
+		conn_open(conn, fd);
 	else
 		close(fd);
 }
 
-static void slot_accept(struct slot *slot)
+static void conn_accept(struct conn *conn)
 {
 	int fd = accept4(run.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd >= 0)
-		slot_open(slot, fd);
+		conn_open(conn, fd);
 }
 
-static void slot_say_hello(struct slot *slot)
+static void conn_say_hello(struct conn *conn)
 {
 	const int fds[] = { world.page, world.ram };
 	uint8_t how = next_byte();
 	FabricMessage msg = {
 		.type = FABRIC_HELLO,
 		.hello = {
-			.node = 1 + how % 4, .session = 1000 + how / 4 % 4, .n_lines = LINES,
+			.node = 1 + how % 4, .start = 1000 + how / 4 % 4, .n_lines = LINES,
 			.n_ram = 1, .closed = how & 64, .ram[0].size = RAM_SIZE,
 			.incarnation = how & 128 ? 2000 : 0,
 		},
@@ -217,23 +217,23 @@ static void slot_say_hello(struct slot *slot)
 	uint8_t data[FABRIC_WIRE_MAX];
 
 	/* Only the first one on a connection says who it is. */
-	if (slot->node == 0)
-		slot->node = msg.hello.node;
-	slot_send(slot, data, fabric_wire_encode(&msg, data), fds, 2);
+	if (conn->node == 0)
+		conn->node = msg.hello.node;
+	conn_send(conn, data, fabric_wire_encode(&msg, data), fds, 2);
 }
 
 /* The sequence number is mostly the right one, the rest is what comes. */
-static void slot_request(struct slot *slot)
+static void conn_request(struct conn *conn)
 {
 	uint8_t how = next_byte(), value = next_byte();
 	FabricMessage msg = {
-		.type = FABRIC_STATE + how % 5, .seq = how & 128 ? value : slot->sent + 1,
+		.type = FABRIC_STATE + how % 5, .seq = how & 128 ? value : conn->sent + 1,
 	};
 	uint8_t data[FABRIC_WIRE_MAX];
 	int fd = value & 2 ? world.line : world.pipe;
 
 	if (msg.type == FABRIC_ACK) {
-		slot_acknowledge(slot, how & 128 ? value : slot->acked + 1);
+		conn_acknowledge(conn, how & 128 ? value : conn->acked + 1);
 		return;
 	}
 	if (msg.type == FABRIC_STATE)
@@ -247,28 +247,28 @@ static void slot_request(struct slot *slot)
 		msg.line.open = value & 1;
 		msg.line.incarnation = fabric_peer(run.fabric, SELF)->incarnation + (value & 64);
 	}
-	slot->sent = msg.seq;
-	slot_send(slot, data, fabric_wire_encode(&msg, data), &fd,
+	conn->sent = msg.seq;
+	conn_send(conn, data, fabric_wire_encode(&msg, data), &fd,
 		  msg.type == FABRIC_LINE && msg.line.open);
 }
 
-static void slot_noise(struct slot *slot)
+static void conn_noise(struct conn *conn)
 {
 	uint8_t data[40];
 	size_t size = next_byte() % sizeof(data);
 
 	for (size_t i = 0; i < size; i++)
 		data[i] = next_byte();
-	slot_send(slot, data, size, &world.pipe, size & 1);
+	conn_send(conn, data, size, &world.pipe, size & 1);
 }
 
-static void slot_read_and_acknowledge(struct slot *slot)
+static void conn_read_and_acknowledge(struct conn *conn)
 {
 	FabricMessage msg;
 
-	while (slot_read(slot, &msg)) {
+	while (conn_read(conn, &msg)) {
 		if (msg.type != FABRIC_HELLO && msg.type != FABRIC_ACK)
-			slot_acknowledge(slot, msg.seq);
+			conn_acknowledge(conn, msg.seq);
 	}
 }
 
@@ -287,9 +287,9 @@ static void check_peer(const FabricPeer *peer)
 static bool answer(const FabricPeer *peer)
 {
 	/* What was acknowledged before belongs to what was done before. */
-	for (unsigned int i = 0; i < SLOTS; i++) {
-		if (run.slots[i].node == peer->node)
-			slot_drain(&run.slots[i]);
+	for (unsigned int i = 0; i < CONNS; i++) {
+		if (run.conns[i].node == peer->node)
+			conn_drain(&run.conns[i]);
 	}
 	run.undone[peer->node] = run.stuck;
 	return !run.stuck;
@@ -414,29 +414,29 @@ static void step(uint8_t what)
 
 	switch (what % 12) {
 	case 0:
-		slot_dial(any_slot());
+		conn_dial(any_conn());
 		break;
 	case 1:
-		slot_say_hello(any_slot());
+		conn_say_hello(any_conn());
 		break;
 	case 2:
 	case 3:
-		slot_request(any_slot());
+		conn_request(any_conn());
 		break;
 	case 4:
-		slot_noise(any_slot());
+		conn_noise(any_conn());
 		break;
 	case 5:
-		slot_read_and_acknowledge(any_slot());
+		conn_read_and_acknowledge(any_conn());
 		break;
 	case 6:
-		slot_close(any_slot());
+		conn_close(any_conn());
 		break;
 	case 7:
-		shutdown(any_slot()->fd, next_byte() % 3);
+		shutdown(any_conn()->fd, next_byte() % 3);
 		break;
 	case 8:
-		slot_accept(any_slot());
+		conn_accept(any_conn());
 		break;
 	case 9:
 		time_passes(times[next_byte() % 4]);
@@ -525,8 +525,8 @@ static void run_begin(const uint8_t *data, size_t size)
 	memset(&run, 0, sizeof(run));
 	run.data = data;
 	run.end = data + size;
-	for (unsigned int i = 0; i < SLOTS; i++)
-		run.slots[i].fd = -1;
+	for (unsigned int i = 0; i < CONNS; i++)
+		run.conns[i].fd = -1;
 	run.context = config.context = g_main_context_new();
 	run.listener = listen_at(2);
 	run.fabric = fabric_new(&config, &ops, NULL, &error);
@@ -547,8 +547,8 @@ static void run_end(void)
 {
 	run.stuck = false;
 	close(run.listener);
-	for (unsigned int i = 0; i < SLOTS; i++)
-		slot_close(&run.slots[i]);
+	for (unsigned int i = 0; i < CONNS; i++)
+		conn_close(&run.conns[i]);
 	for (unsigned int i = 0; fabric_busy(run.fabric) || anybody_present(); i++) {
 		g_assert_cmpuint(i, <, 100);
 		time_passes(60);

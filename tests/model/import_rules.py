@@ -306,7 +306,13 @@ class ImportRules(Rules):
 
     # ---- vectors ----
 
-    def vector(self, p, put, slot, flags, entries):
+    def putv(self, p, slot, flags, entries):
+        return self._vector(p, True, slot, flags, entries)
+
+    def getv(self, p, slot, flags, entries):
+        return self._vector(p, False, slot, flags, entries)
+
+    def _vector(self, p, put, slot, flags, entries):
         """ENTRIES: (local slot or None, region, base, local offset, remote offset, length)."""
         h = p.imports[slot]
         words = []

@@ -9,6 +9,7 @@ from world import PAGE, REGION_PAGES, SCI, Barrier, Export, LibExport, LocalMemo
 
 BAD_LOCALMEM_HNDL = 15
 PATIENT_MS = 8000       # for an event that must come
+FOREVER = -1            # until one has been woken, since what is there is found when time is over
 
 
 class AllRules(ImportRules):
@@ -146,15 +147,16 @@ class AllRules(ImportRules):
                 return
             for share in h.export.shares:
                 for import_ in share.imports:
-                    import_.events.post(once, share.remote)
+                    import_.events.post(once, share.remote or self.at_once)
         return line, exactly(OK, done)
 
-    def wait(self, p, kind, slot):
+    def wait(self, p, kind, slot, ms=None):
+        """With MS others call at once: it waits so long, or until one posts, which is sure."""
         h = p.segments(kind)[slot]
         if not h:
-            return f"wait {kind} {slot} 0", exactly(BAD_SEG_HNDL)
+            return f"wait {kind} {slot} {ms or 0}", exactly(BAD_SEG_HNDL)
         events = h.events
-        must_come = not events.empty(True)
+        must_come = not events.empty(True) if ms is None else ms == FOREVER
         taken, none = events.taken(), set() if must_come else events.empty(False)
 
         def judge(result, _words):
@@ -163,7 +165,9 @@ class AllRules(ImportRules):
                 return " or ".join(str(c) for c, s in ((OK, taken), (TIMEOUT, none)) if s)
             events.states = states
             return None
-        return f"wait {kind} {slot} {PATIENT_MS if must_come else 0}", judge
+        if ms is None:
+            ms = PATIENT_MS if must_come else 0
+        return f"wait {kind} {slot} {ms}", judge
 
     def getpoll(self, p, kind, slot):
         h = p.segments(kind)[slot]
@@ -190,16 +194,16 @@ class AllRules(ImportRules):
             h.polls = max(0, h.polls - 1)
         return line, exactly(OK, done)
 
-    def waitpoll(self, p, picks):
-        """Of handles whose pollfd was got; PICKS: (kind, slot)."""
+    def waitpoll(self, p, picks, ms=None):
+        """Of handles whose pollfd was got; PICKS: (kind, slot); MS as in wait()."""
         handles = []
         for kind, slot in picks:
             h = p.segments(kind)[slot]
             if not h or not h.polls:
                 return None
             handles.append(h)
-        must_come = any(not h.events.empty(True) for h in handles)
-        line = " ".join([f"waitpoll {PATIENT_MS if must_come else 0}"] +
+        must_come = ms is None and any(not h.events.empty(True) for h in handles)
+        line = " ".join([f"waitpoll {PATIENT_MS if must_come else ms or 0}"] +
                         [f"{kind} {slot}" for kind, slot in picks])
 
         def judge(result, words):

@@ -56,6 +56,7 @@ class Rules:
         self.published = {1: {}, 2: {}}     # segment id -> Export
         # (node, controller, exporting node, segment id) -> Share
         self.shares = {}
+        self.at_once = False                # threads run: what an export posts arrives in between
 
     # ---- facts ----
 

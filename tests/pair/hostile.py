@@ -20,9 +20,9 @@ from pairlib import (REMOTE_NODE_UNREACHABLE, Shell, both_ways, halted, path_is_
 
 # guest-driver/sci/ring.h
 MAGIC = struct.pack("<II", 0x676e7253, 2)
-PAGE, SLOTS, MESSAGE_MAX = 4096, 32, 88
-OWNER, LINE, CONSUMER, PRODUCER, HELLO, WRITER, SLOT = 8, 12, 64, 128, 192, 200, 256
-SLOT_SIZE = 96
+PAGE, ENTRIES, MESSAGE_MAX = 4096, 32, 88
+OWNER, LINE, CONSUMER, PRODUCER, HELLO, WRITER, ENTRY = 8, 12, 64, 128, 192, 200, 256
+ENTRY_SIZE = 96
 LINES = 16          # of the driver: that of a ring is the number of its writer, modulo this
 
 # guest-driver/rsm/message.h
@@ -108,7 +108,7 @@ class Lies:
     def send(self, payload, length=None, sequence=0):
         """A message, well-formed but for what is said here."""
         producer = self.at_victim.get("<I", self.inbox + PRODUCER)
-        self.at_victim.put("<II88s", self.inbox + SLOT + producer % SLOTS * SLOT_SIZE,
+        self.at_victim.put("<II88s", self.inbox + ENTRY + producer % ENTRIES * ENTRY_SIZE,
                            len(payload) if length is None else length,
                            (producer + sequence) & 0xffffffff, payload)
         self.inbox_add(PRODUCER, 1)
@@ -174,7 +174,7 @@ def nonsense_stops_no_sender(victim, hostile, _other):
 
 
 VIOLATIONS = {
-    "more messages than there is room for": lambda lies: lies.inbox_add(PRODUCER, SLOTS + 1),
+    "more messages than there is room for": lambda lies: lies.inbox_add(PRODUCER, ENTRIES + 1),
     "a message that is too long": lambda lies: lies.send(b"", length=MESSAGE_MAX + 1),
     "a message out of order": lambda lies: lies.send(b"x" * 32, sequence=1),
     "a message taken that was never sent": lambda lies: lies.consume(1),
@@ -244,7 +244,7 @@ def any_message_is_survived(victim, hostile, other):
         # Its driver would find out at once that others send in its name.
         with halted(hostile):
             for _ in range(BATCHES):
-                for _ in range(SLOTS):
+                for _ in range(ENTRIES):
                     lies.send(_message(rng))
                 wait_for(lambda: _taken(lies, other), 20, "messages that are taken")
             same(_broken(victim, hostile), False, "whether the messages end the connection")

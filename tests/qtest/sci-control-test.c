@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the registers of the sci device start: enabling, publishing tables,
+ * What the registers of the sci device start: enabling, opening tables,
  * invalidations, commits, interrupts and doorbells, with good numbers and bad
  * ones.  One node, no peer.
  *
@@ -74,7 +74,7 @@ static void set_tables(struct sci_node *n, const struct tables *t)
 	sci_set(n, SCI_REG_ACCESS_COUNT, t->access_count);
 }
 
-static void bad_tables_are_not_published(void)
+static void bad_tables_are_not_opened(void)
 {
 	struct sci_node *n = sci_start(7, NULL);
 
@@ -314,7 +314,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD(unknown_control_bits_are_refused);
 	ADD(incarnation_grows_with_each_enable);
-	ADD(bad_tables_are_not_published);
+	ADD(bad_tables_are_not_opened);
 	ADD(inbound_needs_enable);
 	ADD(tables_do_not_move_while_in_use);
 	ADD(bad_invalidations_are_refused);

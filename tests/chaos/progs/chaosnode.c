@@ -2,12 +2,14 @@
 /*
  * rsmchaos PORT NODE NODES: a node's part of the chaos run.  Takes lines from
  * a virtio port: "spawn K", "kill K", "spoil K" (one block gets a wrong bit),
- * "stop" (all end in good order), "counts" (of each worker), "end".  Every
- * answer is a line.  A worker that does not begin a round, or does not die, for
- * HANG_MS is reported with its kernel stack.
+ * "unlock K" (its vault is open to all), "stop" (all end in good order),
+ * "counts" (of each worker), "end".  Every answer is a line.  A worker one of
+ * whose threads does not begin a round, or that does not die, for HANG_MS is
+ * reported with its kernel stacks.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,8 +56,8 @@ void chaos_note(uint64_t *count, const char *fmt, ...)
 {
 	va_list args;
 
-	++*count;
-	if (counts->what[0])
+	chaos_count(count);
+	if (__atomic_exchange_n(&counts->noted, 1, __ATOMIC_RELAXED))
 		return;
 	va_start(args, fmt);
 	vsnprintf(counts->what, sizeof(counts->what), fmt, args);
@@ -63,25 +66,44 @@ void chaos_note(uint64_t *count, const char *fmt, ...)
 
 /* ---- workers ---- */
 
-static void say_stack(const char *why, unsigned int k)
+/* What a thread is at; the number of bytes. */
+static size_t read_stack(char *to, size_t room, pid_t pid, const char *task)
 {
-	static const char * const files[] = { "wchan", "stack", "syscall", "status" };
-	size_t used = (size_t)snprintf(answer, sizeof(answer), "hang worker %u %s:", k, why);
+	static const char * const files[] = { "comm", "wchan", "stack", "syscall" };
+	size_t used = 0;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && used + 1 < room; i++) {
 		char path[64];
 		ssize_t got;
 		int fd;
 
-		snprintf(path, sizeof(path), "/proc/%d/%s", pids[k], files[i]);
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/%s", pid, task, files[i]);
 		fd = open(path, O_RDONLY);
 		if (fd < 0)
 			continue;
-		answer[used++] = ' ';
-		got = read(fd, answer + used, sizeof(answer) / 5);
+		to[used++] = ' ';
+		got = read(fd, to + used, room - used);
 		used += got > 0 ? (size_t)got : 0;
 		close(fd);
 	}
+	return used;
+}
+
+static void say_stack(const char *why, unsigned int k)
+{
+	size_t used = (size_t)snprintf(answer, sizeof(answer), "hang worker %u %s:", k, why);
+	struct dirent *task;
+	char path[32];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pids[k]);
+	tasks = opendir(path);
+	while (tasks && (task = readdir(tasks)))
+		if (task->d_name[0] != '.')
+			used += read_stack(answer + used, sizeof(answer) - used - 1, pids[k],
+					   task->d_name);
+	if (tasks)
+		closedir(tasks);
 	answer[used] = '\0';
 	for (char *c = answer; *c; c++)
 		if (*c == '\n')
@@ -94,7 +116,8 @@ static void spawn(unsigned int k)
 		snprintf(answer, sizeof(answer), "runs");
 		return;
 	}
-	all_counts[k].alive_ms = chaos_now_ms();
+	for (int i = 0; i < CHAOS_THREADS; i++)
+		all_counts[k].alive_ms[i] = chaos_now_ms();
 	pids[k] = fork();
 	if (pids[k] < 0)
 		chaos_die("cannot fork");
@@ -134,6 +157,15 @@ static void end(unsigned int k, int signo)
 	reap(k, signo == SIGKILL ? "does not die" : "does not end", signo == SIGKILL ? SIGKILL : 0);
 }
 
+static bool stands_still(const struct chaos_counts *c)
+{
+	/* No difference: the thread may set it to a later time meanwhile. */
+	for (int i = 0; i < CHAOS_THREADS; i++)
+		if (c->alive_ms[i] + HANG_MS < chaos_now_ms())
+			return true;
+	return false;
+}
+
 static void say_counts(void)
 {
 	size_t used = 0;
@@ -146,15 +178,15 @@ static void say_counts(void)
 			chaos_note(&c->odd, "worker %u died", k);
 			pids[k] = 0;
 		}
-		/* No difference: the worker may set it to a later time meanwhile. */
-		if (pids[k] && c->alive_ms + HANG_MS < chaos_now_ms()) {
+		if (pids[k] && stands_still(c)) {
 			say_stack("stands still", k);
 			return;
 		}
 		used += (size_t)snprintf(answer + used, sizeof(answer) - used,
-					 "%lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %s;", c->blocks,
-					 c->acked, c->checked, c->boards, c->events, c->connects,
-					 c->aborts, c->wrong, c->odd, c->stalls, c->what);
+					 "%lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %s;",
+					 c->blocks, c->acked, c->checked, c->boards, c->events,
+					 c->connects, c->aborts, c->denied, c->granted, c->wrong,
+					 c->odd, c->stalls, c->breaches, c->what);
 	}
 }
 
@@ -176,6 +208,8 @@ static void obey(char *line)
 		end(k, SIGKILL);
 	else if (!strcmp(line, "spoil"))
 		all_counts[k].spoil = 1;
+	else if (!strcmp(line, "unlock"))
+		all_counts[k].unlock = 1;
 	else if (!strcmp(line, "counts"))
 		say_counts();
 	else if (!strcmp(line, "stop"))
@@ -187,6 +221,7 @@ static void obey(char *line)
 
 int main(int argc, char **argv)
 {
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	char line[LINE_BYTES];
 	FILE *port;
@@ -202,7 +237,7 @@ int main(int argc, char **argv)
 		chaos_die("cannot start");
 	all_counts = mmap(NULL, sizeof(*all_counts) * CHAOS_WORKERS, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (all_counts == MAP_FAILED)
+	if (all_counts == MAP_FAILED || setrlimit(RLIMIT_MEMLOCK, &all))
 		chaos_die("no memory");
 	for (;;) {
 		/* The host is connected once a line is here. */

@@ -11,15 +11,13 @@
 
 #define RETRY_MS	20
 #define STALL_MS	60000	/* until a living exporter acknowledges */
-#define BOARD_EVERY	8	/* steps */
-#define POST_EVERY	16
 
 static volatile struct chaos_slot *slot_of(struct chaos_peer *peer, unsigned int self)
 {
 	return (volatile void *)(peer->mapping + self * CHAOS_PAGE);
 }
 
-static void must(int ret, const char *what)
+void chaos_must(int ret, const char *what)
 {
 	if (ret)
 		chaos_note(&counts->odd, "%s gives %d", what, ret);
@@ -30,11 +28,11 @@ void chaos_peer_drop(struct chaos_peer *peer)
 	if (!peer->import)
 		return;
 	if (peer->mapping) {
-		must(rsm_memseg_import_destroy_barrier(&peer->barrier), "destroy_barrier");
-		must(rsm_memseg_import_unmap(peer->import), "unmap");
+		chaos_must(rsm_memseg_import_destroy_barrier(&peer->barrier), "destroy_barrier");
+		chaos_must(rsm_memseg_import_unmap(peer->import), "unmap");
 		peer->mapping = NULL;
 	}
-	must(rsm_memseg_import_disconnect(peer->import), "disconnect");
+	chaos_must(rsm_memseg_import_disconnect(peer->import), "disconnect");
 	peer->import = NULL;
 	peer->sent_ms = 0;
 	peer->retry_ms = chaos_now_ms() + RETRY_MS;
@@ -42,7 +40,7 @@ void chaos_peer_drop(struct chaos_peer *peer)
 
 static void ended(struct chaos_peer *peer)
 {
-	counts->aborts++;
+	chaos_count(&counts->aborts);
 	chaos_peer_drop(peer);
 }
 
@@ -50,7 +48,7 @@ static void ended(struct chaos_peer *peer)
  * What a span of accesses came to: 0 good, RSMERR_BARRIER_FAILURE to be done
  * again, RSMERR_CONN_ABORTED over.
  */
-static int verdict(int ret, const char *what)
+int chaos_verdict(int ret, const char *what)
 {
 	if (ret && ret != RSMERR_BARRIER_FAILURE && ret != RSMERR_CONN_ABORTED) {
 		chaos_note(&counts->odd, "%s gives %d", what, ret);
@@ -59,14 +57,21 @@ static int verdict(int ret, const char *what)
 	return ret;
 }
 
+bool chaos_broken(int ret)
+{
+	return ret == RSMERR_SEG_NOT_PUBLISHED || ret == RSMERR_REMOTE_NODE_UNREACHABLE ||
+	       ret == RSMERR_CONN_ABORTED ||
+	       ret == RSMERR_INTERNAL_ERROR;	/* the node was never seen */
+}
+
 static void open_span(struct chaos_peer *peer)
 {
-	must(rsm_memseg_import_open_barrier(&peer->barrier), "open_barrier");
+	chaos_must(rsm_memseg_import_open_barrier(&peer->barrier), "open_barrier");
 }
 
 static int close_span(struct chaos_peer *peer)
 {
-	return verdict(rsm_memseg_import_close_barrier(&peer->barrier), "close_barrier");
+	return chaos_verdict(rsm_memseg_import_close_barrier(&peer->barrier), "close_barrier");
 }
 
 static void connect_peer(struct chaos_peer *peer, rsmapi_controller_handle_t controller)
@@ -76,18 +81,9 @@ static void connect_peer(struct chaos_peer *peer, rsmapi_controller_handle_t con
 
 	ret = rsm_memseg_import_connect(controller, peer->node, chaos_id(peer->worker),
 					RSM_PERM_RDWR, &peer->import);
-	switch (ret) {
-	case RSM_SUCCESS:
-		break;
-	case RSMERR_SEG_NOT_PUBLISHED:
-	case RSMERR_REMOTE_NODE_UNREACHABLE:
-	case RSMERR_CONN_ABORTED:
-	case RSMERR_INTERNAL_ERROR:	/* the node was never seen */
-		peer->import = NULL;
-		peer->retry_ms = chaos_now_ms() + RETRY_MS;
-		return;
-	default:
-		chaos_note(&counts->odd, "connect gives %d", ret);
+	if (ret) {
+		if (!chaos_broken(ret))
+			chaos_note(&counts->odd, "connect gives %d", ret);
 		peer->import = NULL;
 		peer->retry_ms = chaos_now_ms() + RETRY_MS;
 		return;
@@ -100,10 +96,11 @@ static void connect_peer(struct chaos_peer *peer, rsmapi_controller_handle_t con
 		chaos_peer_drop(peer);
 		return;
 	}
-	must(rsm_memseg_import_init_barrier(peer->import, RSM_BAR_DEFAULT, &peer->barrier),
-	     "init_barrier");
+	chaos_must(rsm_memseg_import_init_barrier(peer->import, RSM_BAR_DEFAULT, &peer->barrier),
+		   "init_barrier");
 	peer->mapping = mapping;
-	counts->connects++;
+	peer->posted = false;
+	chaos_count(&counts->connects);
 }
 
 /* The exporter has looked at the last block, or there is none. */
@@ -114,6 +111,16 @@ static int slot_is_free(struct chaos_peer *peer, unsigned int self, bool *is)
 	open_span(peer);
 	*is = slot->ack == slot->closed && (!peer->sent_ms || slot->ack == peer->seq);
 	return close_span(peer);
+}
+
+/* The exporter looks when it has an event; one that was posted must have come. */
+static void post(struct chaos_peer *peer)
+{
+	int ret = rsm_intr_signal_post(peer->import, RSM_SIGPOST_NO_ACCUMULATE);
+
+	if (ret && ret != RSMERR_REMOTE_NODE_UNREACHABLE && ret != RSMERR_CONN_ABORTED)
+		chaos_note(&counts->odd, "post gives %d", ret);
+	peer->posted = !ret;
 }
 
 static void send_block(struct chaos_peer *peer, unsigned int self, uint64_t seed)
@@ -130,7 +137,7 @@ static void send_block(struct chaos_peer *peer, unsigned int self, uint64_t seed
 		slot->data[words - 1] ^= 1;
 	slot->seed = seed;
 	slot->words = words;
-	ret = verdict(rsm_memseg_import_order_barrier(&peer->barrier), "order_barrier");
+	ret = chaos_verdict(rsm_memseg_import_order_barrier(&peer->barrier), "order_barrier");
 	if (!ret) {
 		slot->seq = seq;
 		ret = close_span(peer);
@@ -144,37 +151,8 @@ static void send_block(struct chaos_peer *peer, unsigned int self, uint64_t seed
 	counts->spoil = 0;
 	peer->seq = seq;
 	peer->sent_ms = chaos_now_ms();
-	counts->blocks++;
-}
-
-static void read_board(struct chaos_peer *peer)
-{
-	struct chaos_board board;
-	int ret;
-
-	ret = verdict(rsm_memseg_import_get(peer->import, CHAOS_BOARD, &board, sizeof(board)),
-		      "get");
-	if (ret == RSMERR_CONN_ABORTED)
-		ended(peer);
-	/* What was being changed while it was read proves nothing. */
-	if (ret || board.version % 2 || board.version != board.version_too || !board.version)
-		return;
-	for (uint64_t i = 0; i < CHAOS_BOARD_WORDS; i++) {
-		if (board.data[i] == chaos_word(board.seed, board.version, i))
-			continue;
-		chaos_note(&counts->wrong, "board of %u, version %lu: word %lu is %lx",
-			   peer->worker, board.version, i, board.data[i]);
-		return;
-	}
-	counts->boards++;
-}
-
-static void post(struct chaos_peer *peer)
-{
-	int ret = rsm_intr_signal_post(peer->import, RSM_SIGPOST_NO_ACCUMULATE);
-
-	if (ret && ret != RSMERR_REMOTE_NODE_UNREACHABLE && ret != RSMERR_CONN_ABORTED)
-		chaos_note(&counts->odd, "post gives %d", ret);
+	chaos_count(&counts->blocks);
+	post(peer);
 }
 
 static void exchange(struct chaos_peer *peer, unsigned int self, uint64_t seed)
@@ -187,9 +165,12 @@ static void exchange(struct chaos_peer *peer, unsigned int self, uint64_t seed)
 	if (ret)
 		return;
 	if (is_free) {
-		counts->acked += peer->sent_ms != 0;
+		if (peer->sent_ms)
+			chaos_count(&counts->acked);
 		peer->sent_ms = 0;
 		send_block(peer, self, seed);
+	} else if (!peer->posted) {
+		post(peer);	/* A block of an earlier connection, or the path was down. */
 	} else if (peer->sent_ms && chaos_now_ms() - peer->sent_ms > STALL_MS) {
 		chaos_note(&counts->stalls, "%u does not acknowledge block %lu", peer->worker,
 			   peer->seq);
@@ -206,8 +187,4 @@ void chaos_peer_step(struct chaos_peer *peer, rsmapi_controller_handle_t control
 		return;
 	}
 	exchange(peer, self, seed);
-	if (peer->import && ++peer->steps % BOARD_EVERY == 0)
-		read_board(peer);
-	if (peer->import && peer->steps % POST_EVERY == 0)
-		post(peer);
 }

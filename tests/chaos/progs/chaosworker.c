@@ -1,29 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A worker of rsmchaos: exports a segment, looks at what others write into it,
- * now and then takes it back, and writes into the segments of all others.
+ * A worker of rsmchaos: exports a segment and a vault, looks at what others write
+ * into the one and that nobody has written into the other, takes them back now
+ * and then, and writes into the segments of all others.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
+#define _GNU_SOURCE
+#include <grp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "chaos.h"
 
 #define ROUND_NS	300000
-#define WITHDRAW_MIN_MS	1000	/* of a segment, between two times */
-#define WITHDRAW_MS	8000
+#define CHANGE_MIN_MS	300	/* of what is published, between two times */
+#define CHANGE_MS	3000
+#define WAIT_MS		200	/* for an event, until it is seen that all has to end */
 
 struct chaos_counts *counts;
 
 static uint8_t *memory;
-static rsm_memseg_export_handle_t export;
+static uint64_t *vault;
+static rsm_memseg_export_handle_t export, vault_export;
 static uint64_t seed, version;
+static rsmapi_controller_handle_t controller;
+static unsigned int self, all;
+static bool ending;		/* atomic: set by the first thread, all others end */
 
 static void on_fault(int sig)
 {
@@ -31,22 +41,70 @@ static void on_fault(int sig)
 	_exit(3);
 }
 
-static void publish(unsigned int self)
+static void publish(void)
 {
 	rsm_memseg_id_t id = chaos_id(self);
-	int ret = rsm_memseg_export_publish(export, &id, NULL, 0);
 
-	if (ret)
-		chaos_note(&counts->odd, "publish gives %d", ret);
+	chaos_must(rsm_memseg_export_publish(export, &id, NULL, 0), "publish");
 }
 
-static void withdraw(void)
+/* ---- the vault ---- */
+
+/* Two lists that mean the same; a node's group is the owner's alone. */
+static uint_t vault_list(rsmapi_access_entry_t list[CHAOS_NODES], int group)
 {
-	int ret = rsm_memseg_export_unpublish(export);
+	uint_t n = 0;
 
-	if (ret)
-		chaos_note(&counts->odd, "unpublish gives %d", ret);
+	for (unsigned int node = 1; node <= all / CHAOS_WORKERS && !counts->unlock; node++) {
+		int mode = chaos_vault_mode(self, node);
+
+		if (mode < 0)
+			continue;
+		list[n].ae_node = node;
+		list[n].ae_permission = (rsm_permission_t)(mode | group);
+		n++;
+	}
+	return n;
 }
+
+/* Until all nodes that the list names have been seen once, it cannot be published. */
+static bool publish_vault(void)
+{
+	rsmapi_access_entry_t list[CHAOS_NODES];
+	rsm_memseg_id_t id = chaos_vault_id(self);
+	int ret = rsm_memseg_export_publish(vault_export, &id, list, vault_list(list, 0));
+
+	if (ret && ret != RSMERR_INTERNAL_ERROR)
+		chaos_note(&counts->odd, "publishing a vault gives %d", ret);
+	return !ret;
+}
+
+/* Take a segment back and offer it again, or offer the vault by another list. */
+static void change_offers(bool *vault_is_published)
+{
+	rsmapi_access_entry_t list[CHAOS_NODES];
+
+	if (!*vault_is_published) {
+		*vault_is_published = publish_vault();
+		return;
+	}
+	switch (random() % 4) {
+	case 0:
+		chaos_must(rsm_memseg_export_unpublish(export), "unpublish");
+		publish();
+		break;
+	case 1:
+		chaos_must(rsm_memseg_export_unpublish(vault_export), "unpublish a vault");
+		*vault_is_published = publish_vault();
+		break;
+	default:
+		chaos_must(rsm_memseg_export_republish(vault_export, list,
+						       vault_list(list, random() % 2 ? 0020 : 0)),
+			   "republish");
+	}
+}
+
+/* ---- blocks, boards ---- */
 
 /* Hold an importer to what it has closed. */
 static void look_at(unsigned int from)
@@ -68,7 +126,7 @@ static void look_at(unsigned int from)
 			   slot->data[i]);
 		break;
 	}
-	counts->checked++;
+	chaos_count(&counts->checked);
 	slot->ack = closed;
 }
 
@@ -89,32 +147,94 @@ static void change_board(void)
 	board->version = version;
 }
 
-static void take_events(void)
+/* ---- threads ---- */
+
+static bool goes_on(int thread)
+{
+	counts->alive_ms[thread] = chaos_now_ms();
+	return !__atomic_load_n(&ending, __ATOMIC_RELAXED);
+}
+
+/* Looks when there is an event, and only then: one that is lost is a block without an answer. */
+static void *looker(void *unused)
 {
 	int ret;
 
-	while (!(ret = rsm_intr_signal_wait(export, 0)))
-		counts->events++;
-	if (ret != RSMERR_TIMEOUT)
-		chaos_note(&counts->odd, "signal_wait gives %d", ret);
-}
-
-static void round_of(struct chaos_peer *peers, unsigned int all,
-		     rsmapi_controller_handle_t controller, unsigned int self)
-{
-	counts->alive_ms = chaos_now_ms();
-	for (unsigned int i = 0; i < all; i++) {
-		look_at(i);
-		if (i != self)
-			chaos_peer_step(&peers[i], controller, self, seed);
+	(void)unused;
+	while (goes_on(CHAOS_LOOKER)) {
+		ret = rsm_intr_signal_wait(export, WAIT_MS);
+		if (!chaos_vault_is_right(vault, self))
+			chaos_note(&counts->breaches, "the vault of %u was written to", self);
+		if (ret) {
+			if (ret != RSMERR_TIMEOUT)
+				chaos_note(&counts->odd, "signal_wait gives %d", ret);
+			continue;
+		}
+		chaos_count(&counts->events);
+		for (unsigned int i = 0; i < all; i++)
+			look_at(i);
 	}
-	take_events();
-	change_board();
+	return NULL;
 }
 
-static rsmapi_controller_handle_t prepare(sigset_t *term)
+static void *sender(void *unused)
 {
-	rsmapi_controller_handle_t controller;
+	const struct timespec pause = { .tv_nsec = ROUND_NS };
+	struct chaos_peer peers[CHAOS_ALL] = { 0 };
+
+	(void)unused;
+	for (unsigned int i = 0; i < all; i++) {
+		peers[i].worker = i;
+		peers[i].node = chaos_node_of(i);
+		peers[i].seq = seed >> 8;
+	}
+	while (goes_on(CHAOS_SENDER)) {
+		for (unsigned int i = 0; i < all; i++)
+			if (i != self)
+				chaos_peer_step(&peers[i], controller, self, seed);
+		nanosleep(&pause, NULL);
+	}
+	for (unsigned int i = 0; i < all; i++)
+		chaos_peer_drop(&peers[i]);
+	return NULL;
+}
+
+static uint64_t next_change(void)
+{
+	return chaos_now_ms() + CHANGE_MIN_MS + (uint64_t)random() % CHANGE_MS;
+}
+
+/* The first thread, until it is told to end. */
+static void publisher(const sigset_t *term)
+{
+	const struct timespec pause = { .tv_nsec = 10 * ROUND_NS };
+	bool vault_is_published = publish_vault();
+	uint64_t next = next_change();
+
+	while (sigtimedwait(term, NULL, &pause) != SIGTERM) {
+		counts->alive_ms[CHAOS_PUBLISHER] = chaos_now_ms();
+		change_board();
+		if (counts->unlock == 1 && vault_is_published) {
+			counts->unlock = 2;
+			chaos_must(rsm_memseg_export_republish(vault_export, NULL, 0), "unlock");
+		}
+		if (chaos_now_ms() > next) {
+			change_offers(&vault_is_published);
+			next = next_change();
+		}
+	}
+	__atomic_store_n(&ending, true, __ATOMIC_RELAXED);
+}
+
+static void become(uid_t user)
+{
+	if (setgroups(0, NULL) || setresgid(user, user, user) || setresuid(user, user, user))
+		chaos_die("cannot become user %u", user);
+	umask(0);
+}
+
+static void prepare(sigset_t *term)
+{
 	char name[] = "sci0";
 
 	/* Blocked: no call is to be interrupted by the order to end. */
@@ -123,45 +243,43 @@ static rsmapi_controller_handle_t prepare(sigset_t *term)
 	sigprocmask(SIG_BLOCK, term, NULL);
 	signal(SIGBUS, on_fault);
 	signal(SIGSEGV, on_fault);
+	become(chaos_user(self));
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		chaos_die("no seed");
 	srandom((unsigned int)seed);
-	memory = mmap(NULL, CHAOS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		      0);
+	memory = mmap(NULL, CHAOS_BYTES + CHAOS_PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	vault = (void *)(memory + CHAOS_BYTES);
 	if (memory == MAP_FAILED || rsm_get_controller(name, &controller) ||
-	    rsm_memseg_export_create(controller, &export, memory, CHAOS_BYTES, 0))
+	    rsm_memseg_export_create(controller, &export, memory, CHAOS_BYTES, 0) ||
+	    rsm_memseg_export_create(controller, &vault_export, vault, CHAOS_PAGE, 0))
 		chaos_die("cannot begin");
-	return controller;
+	for (uint64_t i = 0; i < CHAOS_PAGE / sizeof(*vault); i++)
+		vault[i] = chaos_word(self, 0, i);
 }
 
-void chaos_worker(unsigned int self, unsigned int nodes)
+void chaos_worker(unsigned int number, unsigned int nodes)
 {
-	const struct timespec pause = { .tv_nsec = ROUND_NS };
-	struct chaos_peer peers[CHAOS_ALL] = { 0 };
-	rsmapi_controller_handle_t controller;
+	struct chaos_reader reader = { .ending = &ending };
+	pthread_t threads[3];
 	sigset_t term;
-	uint64_t next;
 
-	controller = prepare(&term);
+	self = number;
+	all = nodes * CHAOS_WORKERS;
+	prepare(&term);
 	change_board();
-	publish(self);
-	for (unsigned int i = 0; i < nodes * CHAOS_WORKERS; i++) {
-		peers[i].worker = i;
-		peers[i].node = 1 + i / CHAOS_WORKERS;
-		peers[i].seq = seed >> 8;
-	}
-	next = chaos_now_ms() + WITHDRAW_MIN_MS + (uint64_t)random() % WITHDRAW_MS;
-	while (sigtimedwait(&term, NULL, &pause) != SIGTERM) {
-		round_of(peers, nodes * CHAOS_WORKERS, controller, self);
-		if (chaos_now_ms() > next) {
-			withdraw();
-			publish(self);
-			next = chaos_now_ms() + WITHDRAW_MIN_MS + (uint64_t)random() % WITHDRAW_MS;
-		}
-	}
-	for (unsigned int i = 0; i < nodes * CHAOS_WORKERS; i++)
-		chaos_peer_drop(&peers[i]);
-	if (rsm_memseg_export_destroy(export))
-		chaos_note(&counts->odd, "destroy fails");
+	publish();
+	reader.controller = controller;
+	reader.self = self;
+	reader.all = all;
+	if (pthread_create(&threads[0], NULL, looker, NULL) ||
+	    pthread_create(&threads[1], NULL, sender, NULL) ||
+	    pthread_create(&threads[2], NULL, chaos_reader, &reader))
+		chaos_die("no threads");
+	publisher(&term);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	chaos_must(rsm_memseg_export_destroy(export), "destroy");
+	chaos_must(rsm_memseg_export_destroy(vault_export), "destroy a vault");
 	_exit(0);
 }

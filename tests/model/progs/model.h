@@ -24,6 +24,9 @@ void model_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 
 /* Split @line at blanks; the number of words. */
 int model_words(char *line, char **words, int most);
 
+/* The calling thread, and what it will fork, runs on that processor. */
+void model_run_on(unsigned int cpu);
+
 /* Serve calls that come over sockets[@number] until it is closed; does not return. */
 void model_worker(int number, const int sockets[MODEL_WORKERS]) __attribute__((noreturn));
 

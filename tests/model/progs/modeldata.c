@@ -14,7 +14,8 @@
 #define BUFFER_BYTES	(REGION_BYTES + 64)
 
 static rsm_localmemory_handle_t locals[SLOTS];
-static uint8_t buffer[BUFFER_BYTES] __attribute__((aligned(4096)));
+static _Thread_local uint8_t buffer[BUFFER_BYTES] __attribute__((aligned(64)));
+static uint32_t crc_table[256];
 
 static uint8_t pattern(unsigned long seed, size_t i)
 {
@@ -27,21 +28,24 @@ static void pattern_fill(volatile uint8_t *to, size_t bytes, unsigned long seed)
 		to[i] = pattern(seed, i);
 }
 
-/* CRC-32 as Python's zlib has it. */
-static uint32_t crc32(const volatile uint8_t *data, size_t bytes)
+void model_data_prepare(void)
 {
-	static uint32_t table[256];
-	uint32_t crc = 0xffffffff;
-
-	for (uint32_t i = 0; i < 256 && !table[255]; i++) {
+	for (uint32_t i = 0; i < 256; i++) {
 		uint32_t c = i;
 
 		for (int k = 0; k < 8; k++)
 			c = c & 1 ? c >> 1 ^ 0xedb88320 : c >> 1;
-		table[i] = c;
+		crc_table[i] = c;
 	}
+}
+
+/* CRC-32 as Python's zlib has it. */
+static uint32_t crc32(const volatile uint8_t *data, size_t bytes)
+{
+	uint32_t crc = 0xffffffff;
+
 	for (size_t i = 0; i < bytes; i++)
-		crc = table[(crc ^ data[i]) & 0xff] ^ crc >> 8;
+		crc = crc_table[(crc ^ data[i]) & 0xff] ^ crc >> 8;
 	return ~crc;
 }
 

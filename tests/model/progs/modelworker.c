@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A worker of rsmmodel: makes one RSMAPI call per line and answers with its
- * result and what it yields.  It knows nothing of what ought to happen.  Here
- * are its loop, what it is (user, children), barriers and events.
+ * A worker of rsmmodel: makes one RSMAPI call per line, or several at once in
+ * threads, and answers with results and what the calls yield.  It knows nothing
+ * of what ought to happen.  Here are its loop, what it is (user, children),
+ * barriers and events.
  *
  * Copyright (C) 2026 The sci-rsm authors
  */
@@ -19,13 +20,14 @@
 #include "modelworker.h"
 
 #define WAIT_MS_MAX	10000
+#define TOGETHER	"together "
 
 rsmapi_controller_handle_t controllers[CONTROLLERS];
 rsm_memseg_export_handle_t exports[SLOTS];
 struct import imports[SLOTS];
 rsmapi_barrier_t barriers[BARRIERS];
 uint8_t *regions[REGIONS];
-char yield[MODEL_LINE - 16];
+_Thread_local char yield[MODEL_LINE - 16];
 
 static struct pollfd pollfds[2][SLOTS];
 static const int *worker_sockets;
@@ -134,7 +136,8 @@ static int call_wait(int n, char **arg)
 	int ms = (int)number(arg, 2);
 
 	(void)n;
-	if (ms < 0 || ms > WAIT_MS_MAX)
+	/* Or -1, for ever: then the dispatcher has the deadline. */
+	if (ms < -1 || ms > WAIT_MS_MAX)
 		model_die("no such time: %s", arg[2]);
 	return rsm_intr_signal_wait(either(arg, 0), ms);
 }
@@ -271,7 +274,7 @@ static const struct call {
 	{ "fork", 1, call_fork },
 };
 
-static int make(char *line)
+int model_make(char *line)
 {
 	char *words[MODEL_ARGS];
 	int n = model_words(line, words, MODEL_ARGS);
@@ -296,6 +299,7 @@ static void prepare(void)
 			model_die("no memory");
 	}
 	umask(0022);
+	model_data_prepare();
 }
 
 void model_worker(int number, const int sockets[MODEL_WORKERS])
@@ -311,8 +315,14 @@ void model_worker(int number, const int sockets[MODEL_WORKERS])
 		const int *child = NULL;
 
 		line[got] = '\0';
+		if (!strncmp(line, TOGETHER, strlen(TOGETHER))) {
+			model_together(line + strlen(TOGETHER), answer);
+			if (write(worker_socket, answer, strlen(answer)) < 0)
+				break;
+			continue;
+		}
 		yield[0] = '\0';
-		ret = make(line);
+		ret = model_make(line);
 		/* A child goes on without an answer: its number changed in fork. */
 		if (worker_socket != sockets[number]) {
 			for (child = sockets; *child != worker_socket; child++)

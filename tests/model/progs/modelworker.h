@@ -31,13 +31,26 @@ extern rsm_memseg_export_handle_t exports[SLOTS];
 extern struct import imports[SLOTS];
 extern rsmapi_barrier_t barriers[BARRIERS];
 extern uint8_t *regions[REGIONS];
-extern char yield[MODEL_LINE - 16];	/* what follows the result in the answer */
+extern _Thread_local char yield[MODEL_LINE - 16];	/* what follows the result in the answer */
 
 /* The argument at @i; the script is wrong if it does not fit. */
 long number(char **arg, int i);
 unsigned int slot(char **arg, int i, unsigned int most);
 size_t bounded(char **arg, int i);	/* at most a region */
 uint8_t *address(char **arg, int i);	/* "REGION OFFSET"; a negative region is NULL */
+
+/* Make the call that a line says; changes the line. */
+int model_make(char *line);
+
+/*
+ * Make calls in several threads: "CALL , CALL ; CALL", one thread between two
+ * semicolons.  With '!' before the calls of some the others begin when those
+ * sleep or are done.  @answer has the same form.
+ */
+void model_together(char *line, char answer[MODEL_LINE]);
+
+/* modeldata.c; before there are threads */
+void model_data_prepare(void);
 
 /* modelsegment.c */
 int call_create(int n, char **arg);

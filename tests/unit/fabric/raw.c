@@ -70,7 +70,7 @@ void raw_hello_init(struct raw_hello *hello, unsigned int node)
 	FabricMessage msg = {
 		.type = FABRIC_HELLO,
 		.hello = {
-			.node = node, .session = 1000, .n_lines = 2, .n_ram = RAW_RAM_RANGES,
+			.node = node, .start = 1000, .n_lines = 2, .n_ram = RAW_RAM_RANGES,
 			.ram = {
 				{ .guest_base = 0, .size = RAW_RAM_SIZE },
 				{ .guest_base = 0x100000, .size = RAW_RAM_SIZE,
@@ -197,13 +197,13 @@ bool raw_ended(int fd)
 	return size == 0 || errno == ECONNRESET;
 }
 
-int raw_join_session(const char *dir, unsigned int to, unsigned int node, uint32_t session)
+int raw_join_start(const char *dir, unsigned int to, unsigned int node, uint32_t start)
 {
 	struct raw_hello hello;
 	int fd = raw_dial(dir, to);
 
 	raw_hello_init(&hello, node);
-	hello.wire.session = GUINT32_TO_LE(session);
+	hello.wire.start = GUINT32_TO_LE(start);
 	raw_send_hello(fd, &hello);
 	raw_hello_fini(&hello);
 	return fd;
@@ -211,5 +211,5 @@ int raw_join_session(const char *dir, unsigned int to, unsigned int node, uint32
 
 int raw_join(const char *dir, unsigned int to, unsigned int node)
 {
-	return raw_join_session(dir, to, node, 1000);
+	return raw_join_start(dir, to, node, 1000);
 }

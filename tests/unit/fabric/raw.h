@@ -44,8 +44,8 @@ bool raw_receive_line(int fd, FabricMessage *msg, int *line);
 /* Whether the node has ended the connection; what it sent before is thrown away. */
 bool raw_ended(int fd);
 
-/* A node that has said hello to the node that it dialled, of session 1000 or another. */
+/* A node that has said hello to the node that it dialled, of start 1000 or another. */
 int raw_join(const char *dir, unsigned int to, unsigned int node);
-int raw_join_session(const char *dir, unsigned int to, unsigned int node, uint32_t session);
+int raw_join_start(const char *dir, unsigned int to, unsigned int node, uint32_t start);
 
 #endif /* TEST_FABRIC_RAW_H */

@@ -165,7 +165,7 @@ static void numbers_grow_across_restarts(void)
 		}
 		node_stop(a);
 	}
-	/* Each start takes a number for its session, from a block of its own. */
+	/* Each start takes a number, from a block of its own. */
 	g_assert_cmpuint(last, ==, 2 * 128 + 101);
 	test_dir_remove(dir);
 }

@@ -77,7 +77,7 @@ CHANGE(sequence_number, h->wire.header.seq = GUINT32_TO_LE(1))
 CHANGE(node_0, h->wire.node = 0)
 CHANGE(node_256, h->wire.node = GUINT32_TO_LE(256))
 CHANGE(own_node, h->wire.node = GUINT32_TO_LE(1))
-CHANGE(session_0, h->wire.session = 0)
+CHANGE(start_0, h->wire.start = 0)
 CHANGE(incarnation_of_the_past, h->wire.incarnation = GUINT32_TO_LE(1000))
 CHANGE(no_lines, h->wire.n_lines = 0)
 CHANGE(lines_129, h->wire.n_lines = GUINT32_TO_LE(129))
@@ -127,7 +127,7 @@ static const struct fault faults[] = {
 	{ "node_0", node_0, "node id 0" },
 	{ "node_256", node_256, "node id 256" },
 	{ "own_node", own_node, "it says that it is this node" },
-	{ "session_0", session_0, "session 0" },
+	{ "start_0", start_0, "start 0" },
 	{ "incarnation_of_the_past", incarnation_of_the_past, "incarnation 1000 is older" },
 	{ "no_lines", no_lines, "0 doorbell lines" },
 	{ "lines_129", lines_129, "129 doorbell lines" },

@@ -217,22 +217,22 @@ static void quick_return_is_seen(void)
 }
 
 /* The news of a death may come after the HELLO of its successor, and the other way round. */
-static void greater_session_is_the_living_one(void)
+static void later_start_is_the_living_one(void)
 {
 	char *dir = test_dir_new();
 	struct node *a = node_start(dir, 1);
 	int first, same, older, newer;
 
-	first = raw_join_session(dir, 1, 9, 1000);
+	first = raw_join_start(dir, 1, 9, 1000);
 	wait_until(saw(a->log, "present 9") == 1);
-	same = raw_join_session(dir, 1, 9, 1000);
+	same = raw_join_start(dir, 1, 9, 1000);
 	wait_until(raw_ended(same));
-	older = raw_join_session(dir, 1, 9, 999);
+	older = raw_join_start(dir, 1, 9, 999);
 	wait_until(raw_ended(older));
 	g_assert_cmpstr(a->log->str, ==, "present 9 0\n");
 	g_assert_false(raw_ended(first));
 
-	newer = raw_join_session(dir, 1, 9, 1001);
+	newer = raw_join_start(dir, 1, 9, 1001);
 	wait_until(saw(a->log, "present 9") == 2);
 	g_assert_cmpstr(a->log->str, ==, "present 9 0\ngone 9\npresent 9 0\n");
 	run_idle();
@@ -246,7 +246,7 @@ static void greater_session_is_the_living_one(void)
 	test_dir_remove(dir);
 }
 
-/* A connection that has ended does not keep out another one of the same session. */
+/* A connection that has ended does not keep out another one of the same start. */
 static void ended_connection_makes_room(void)
 {
 	char *dir = test_dir_new();
@@ -280,15 +280,15 @@ static void one_connection_of_a_node_waits_for_our_dial(void)
 	int listener = raw_listen(dir, "1.sock", SOCK_SEQPACKET);
 	struct node *a = node_start(dir, 9);
 	unsigned int before = count_fds();
-	int first = raw_join_session(dir, 9, 1, 1000), second;
+	int first = raw_join_start(dir, 9, 1, 1000), second;
 	unsigned int waiting;
 
 	/* Both ends of the connection, and the ranges of its RAM. */
 	wait_until(count_fds() >= before + 2 + RAW_RAM_RANGES);
 	run_idle();
 	waiting = count_fds();
-	for (unsigned int session = 1001; session < 1020; session++) {
-		second = raw_join_session(dir, 9, 1, session);
+	for (unsigned int start = 1001; start < 1020; start++) {
+		second = raw_join_start(dir, 9, 1, start);
 		wait_until(raw_ended(first));
 		close(first);
 		first = second;
@@ -431,8 +431,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/membership/killed_node_returns_with_greater_incarnation",
 			killed_node_returns_with_greater_incarnation);
 	g_test_add_func("/membership/quick_return_is_seen", quick_return_is_seen);
-	g_test_add_func("/membership/greater_session_is_the_living_one",
-			greater_session_is_the_living_one);
+	g_test_add_func("/membership/later_start_is_the_living_one",
+			later_start_is_the_living_one);
 	g_test_add_func("/membership/ended_connection_makes_room", ended_connection_makes_room);
 	g_test_add_func("/membership/one_connection_of_a_node_waits_for_our_dial",
 			one_connection_of_a_node_waits_for_our_dial);

@@ -86,7 +86,7 @@ static void request_1_twice(int fd)
 	send_state(fd, 1, 2001);
 }
 
-static void incarnation_of_session(int fd)
+static void incarnation_of_start(int fd)
 {
 	send_state(fd, 1, 1000);
 }
@@ -181,7 +181,7 @@ static const struct rule rules[] = {
 	  "message of type 2 with 1 descriptors instead of 0" },
 	{ "request_2_first", request_2_first, "request 2 instead of 1" },
 	{ "request_1_twice", request_1_twice, "request 1 instead of 2" },
-	{ "incarnation_of_session", incarnation_of_session, "incarnation 1000 after 1000" },
+	{ "incarnation_of_start", incarnation_of_start, "incarnation 1000 after 1000" },
 	{ "incarnation_twice", incarnation_twice, "incarnation 2000 after 2000" },
 	{ "disabled_twice", disabled_twice, "incarnation 0 after 1000" },
 	{ "invalidate_nothing", invalidate_nothing, "INVALIDATE of no pages" },

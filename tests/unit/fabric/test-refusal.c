@@ -136,7 +136,7 @@ static void peer_stays_until_it_is_unmapped(void)
 	g_assert_cmpuint(peer->page->magic, ==, FABRIC_PAGE_MAGIC);
 	g_assert_cmpuint(*(uint8_t *)fabric_ram_host(peer, 0, 1), ==, 0);
 	/* Its successor has to wait. */
-	again = raw_join_session(dir, 1, 9, 1001);
+	again = raw_join_start(dir, 1, 9, 1001);
 	wait_until(saw(a->log, "gone 9") >= 6);
 	g_assert_cmpuint(saw(a->log, "present 9"), ==, 1);
 	g_assert_false(raw_ended(again));
@@ -186,7 +186,7 @@ static void successor_that_was_dialled_waits(void)
 	a->stuck = true;
 	/* ... and is older than who answers. */
 	raw_hello_init(&hello, 9);
-	hello.wire.session = GUINT32_TO_LE(1001);
+	hello.wire.start = GUINT32_TO_LE(1001);
 	raw_send_hello(fd, &hello);
 	raw_hello_fini(&hello);
 	wait_until(saw(a->log, "gone 9") >= 4);
