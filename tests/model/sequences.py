@@ -81,6 +81,7 @@ class Runner:
 
     def start(self):
         self.log = []
+        self.chosen = {}    # (node, id that the agent chose when calls were made first) -> id now
         self.worlds = [AllRules(self.wrong)]
         for node in NODES:
             self._must(node, "- reset")
@@ -188,9 +189,27 @@ class Runner:
             return (name == "connect" and w.would_be_ambiguous(p, *args[1:4])) or \
                 (name in TRANSFERS and
                  w.transfer_would_be_ambiguous(p, args[0], name in ("putv", "getv")))
+        args, asked = self._today(name, args), args
         if any(ambiguous(w) for w in self.worlds):
             self._settle()
         self._judge(key, lambda w, p: getattr(w, name)(p, *args))
+        self._note_id(key, name, asked)
+
+    # The agent chooses other ids each time, so a call that lets it choose has the one of the
+    # first time as its last argument from then on.
+
+    def _today(self, name, args):
+        """The arguments with the ids that the agent has chosen this time."""
+        if name == "connect":
+            return [*args[:3], self.chosen.get(tuple(args[2:4]), args[3]), *args[4:]]
+        return args[:3] if name == "publish" else args
+
+    def _note_id(self, key, name, args):
+        handle = name == "publish" and not args[1] and self.world.processes[key].exports[args[0]]
+        if handle and handle.export.state == "published":
+            if len(args) == 3:
+                args.append(handle.export.segment_id)
+            self.chosen[key[0], args[3]] = handle.export.segment_id
 
     # ---- threads ----
 
@@ -198,7 +217,10 @@ class Runner:
         """Calls of several threads at once; there must be an order that the rules allow."""
         self._settle()
         lines, made = {}, []
-        threads = [t for t in threads if tuple(t[:2]) in self.world.processes]
+        asked = [t for t in threads if tuple(t[:2]) in self.world.processes]
+        threads = [(node, number, first, [(name, self._today(name, args))
+                                          for name, args in calls])
+                   for node, number, first, calls in asked]
         posts = [((node, number), args) for node, number, _, calls in threads
                  for name, args in calls if name == "post"]
         for node, number, first, calls in threads:
@@ -223,6 +245,9 @@ class Runner:
         for w in worlds:
             w.at_once = False
         self.worlds = worlds
+        for node, number, _, calls in asked:
+            for name, args in calls:
+                self._note_id((node, number), name, args)
         self._fence()
         if len(self.worlds) > WORLDS:
             raise Unclear("too many worlds")
