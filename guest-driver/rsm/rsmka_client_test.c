@@ -218,6 +218,7 @@ static void exports_are_checked(struct kunit *test)
 	struct pair *pair = test->priv;
 	struct rsm_acl_entry bad = { .node = RSMKA_NODES, .permission = 0600 };
 	u32 segment_id = RSM_USER_APP_ID_BASE;
+	struct rsm_client_export *export;
 
 	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &segment_id, NULL, 0),
 			-EADDRNOTAVAIL);
@@ -229,10 +230,10 @@ static void exports_are_checked(struct kunit *test)
 	pair_publish(test);
 	KUNIT_EXPECT_EQ(test, rsm_client_export_publish(pair->export, &segment_id, NULL, 0),
 			-EALREADY);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(rsm_client_export_create(pair->loopback,
-			pair->memory + 8, LENGTH, NULL, NULL)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(rsm_client_export_create(pair->loopback,
-			pair->memory, 0, NULL, NULL)), -EINVAL);
+	export = rsm_client_export_create(pair->loopback, pair->memory + 8, LENGTH, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(export), -EINVAL);
+	export = rsm_client_export_create(pair->loopback, pair->memory, 0, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(export), -EINVAL);
 }
 
 /* ---- another node ---- */

@@ -350,7 +350,8 @@ int rsmka_file_check(struct rsmka_file *file)
 	int ret;
 
 	if (!export)
-		return rsmka_segment_share(seg) ? rsmka_import_check(seg, NULL) : RSMERR_BAD_SEG_HNDL;
+		return rsmka_segment_share(seg) ? rsmka_import_check(seg, NULL) :
+						  RSMERR_BAD_SEG_HNDL;
 	/* As the program sees it: with what became of the memory that it unmapped before. */
 	if (!(file->export_flags & RSM_EXPORT_DONTWAIT)) {
 		ret = rsmka_looks_settle(&file->looks);

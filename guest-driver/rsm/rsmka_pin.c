@@ -168,7 +168,8 @@ static int rsmka_pin_batch(struct rsmka_pinned *pinned, unsigned long *done)
 		mmap_read_unlock(mm);
 		return verdict;
 	}
-	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM, pinned->memory.pages + *done);
+	ret = rsmka_pin_user_pages(start, nr, FOLL_WRITE | FOLL_LONGTERM,
+				   pinned->memory.pages + *done);
 	mmap_read_unlock(mm);
 
 	if (ret > 0) {
@@ -205,7 +206,8 @@ int rsmka_pin(struct rsmka_pinned *pinned, struct rsmka_user *user, unsigned lon
 	pinned->user = user;
 	if (!rsmka_pin_charge(pinned, nr_pages))
 		return -ENOMEM;
-	pinned->memory.pages = kvmalloc_array(nr_pages, sizeof(*pinned->memory.pages), GFP_KERNEL_ACCOUNT);
+	pinned->memory.pages = kvmalloc_array(nr_pages, sizeof(*pinned->memory.pages),
+					      GFP_KERNEL_ACCOUNT);
 	if (!pinned->memory.pages) {
 		ret = -ENOMEM;
 		goto uncharge;

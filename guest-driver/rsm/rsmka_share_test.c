@@ -92,8 +92,8 @@ static void crowd_import(struct kunit *test, struct member *member)
 	member->crowd = crowd;
 	KUNIT_ASSERT_EQ(test, rsmka_segment_init(&member->segment, &crowd_ops, NULL, &owner), 0);
 	KUNIT_ASSERT_EQ(test, rsmka_import_connect(&member->segment, crowd->loopback,
-						   rsm_client_local_node(), SEGMENT_ID, RSM_PERM_READ,
-						   NULL, &generation), 0);
+						   rsm_client_local_node(), SEGMENT_ID,
+						   RSM_PERM_READ, NULL, &generation), 0);
 	member->generation = generation;
 }
 

@@ -301,7 +301,7 @@ struct rsm_segment_row {
 	__u32 state;		/* RSM_EXPORT_STATE_* or RSM_IMPORT_STATE_* */
 	__u32 segment_id;	/* 0: not published, not connected */
 	__u32 node;		/* that exports it; 0: none */
-	__u32 pid;		/* that created the export, or opened the descriptor; 0: the kernel */
+	__u32 pid;		/* that made the export, or opened the descriptor; 0: the kernel */
 	__u32 uid;		/* likewise; of an import: of the importing process */
 	__u32 gid;
 	__u32 mode;		/* export: of its creation; import: what may be mapped */
