@@ -8,6 +8,7 @@
 #define RSMKA_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/poll.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -16,6 +17,12 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
 #endif
+
+/* poll_does_not_wait() of kernels before 7.2 says the opposite; later ones have no function. */
+static inline bool rsmka_poll_waits(const poll_table *wait)
+{
+	return wait && wait->_qproc;
+}
 
 static inline long rsmka_pin_user_pages(unsigned long start, unsigned long nr, unsigned int flags,
 					struct page **pages)

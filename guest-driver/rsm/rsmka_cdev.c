@@ -234,7 +234,7 @@ static __poll_t rsmka_poll(struct file *filp, struct poll_table_struct *wait)
 		return 0;
 	seg = &file->segment;
 	/* Before it sleeps it looks, unless somebody has looked in vain. */
-	if (!poll_does_not_wait(wait) && !READ_ONCE(seg->events.look_time.failed))
+	if (rsmka_poll_waits(wait) && !READ_ONCE(seg->events.look_time.failed))
 		rsmka_look_for_event(seg);
 	poll_wait(filp, &seg->events.wait, wait);
 	over = rsmka_segment_over(seg);
