@@ -307,11 +307,13 @@ int rsmka_ipc_connect(struct rsmka_share *share, const unsigned long *deadline)
 	struct rsmka_request *request = NULL;
 	bool over = false;
 	bool granted;
+	long left;
 	int ret;
 
-	ret = rsmka_wait_over(wait_turn_interruptible_timeout(path->wait,
-			(request = rsmka_request_take(share, &over)) || over,
-			rsmka_patience(deadline)));
+	left = wait_turn_interruptible_timeout(path->wait,
+					       (request = rsmka_request_take(share, &over)) || over,
+					       rsmka_patience(deadline));
+	ret = rsmka_wait_over(left);
 	if (!request) {
 		/* The session has ended for the next one, too, or it is his turn. */
 		wake_up(&path->wait);

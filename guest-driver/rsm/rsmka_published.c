@@ -188,6 +188,7 @@ void rsmka_published_announce(struct rsmka_export *export)
 		u64 cookie;
 	} *told = kmalloc_array(RSMKA_NODES, sizeof(*told), GFP_KERNEL | __GFP_NOFAIL);
 	struct rsmka_token *token;
+	struct rsmka_path *path;
 	unsigned int i, count = 0;
 
 	spin_lock(&export->visitors_lock);
@@ -197,10 +198,11 @@ void rsmka_published_announce(struct rsmka_export *export)
 		told[count++].cookie = token->cookie;
 	}
 	spin_unlock(&export->visitors_lock);
-	for (i = 0; i < count; i++)
-		rsmka_ipc_queue(rsmka_path_find(export->controller, told[i].node),
-			       RSMKA_MSG_REPUBLISH, export->segment_id, told[i].rights,
-			       told[i].cookie);
+	for (i = 0; i < count; i++) {
+		path = rsmka_path_find(export->controller, told[i].node);
+		rsmka_ipc_queue(path, RSMKA_MSG_REPUBLISH, export->segment_id, told[i].rights,
+				told[i].cookie);
+	}
 	kfree(told);
 }
 
