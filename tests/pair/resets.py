@@ -7,11 +7,15 @@ Two nodes store without pause into what the third one exports; their machines st
 still while it is reset, and go on later.
 
 resets.py [TEST]                one reset in each way, as a test
-resets.py rounds N              N resets of the machine: prints what was found
-resets.py rounds N without      the same on a device that does not wait for its peers:
-                                the new kernel finds what they store, or breaks by it
+resets.py rounds N              N resets of the machine, while the processors of its peers go
+                                on and nothing tells them to let go: prints what was found
+resets.py rounds N without      the same on a device that does not wait for its peers: the
+                                new kernel finds what they store, or breaks by it
 """
 import contextlib
+import ctypes
+import os
+import pathlib
 import random
 import re
 import sys
@@ -26,6 +30,10 @@ SIZE = 32 * PAGE
 MARKER = 0x5702E5E7
 FILL = 0x0F111ED0F111ED00
 SECONDS = 300
+STRAY_S = 1             # the time that passes is what is tested
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WALL = 0x40000000       # of waitpid(): threads as well
+POLLS = ("7", "232", "271", "281")      # poll, epoll_wait, ppoll, epoll_pwait on x86-64
 WAITS = {"path": "/machine/peripheral/sci0", "property": "x-reset-waits"}
 
 
@@ -91,11 +99,41 @@ def reboot_by_the_guest(node):
     node.spawn_quiet("reboot", "-f")
 
 
-def waiting_reset(lab, reset):
-    """Words that the peers changed after a reset of node 1 that waits for them."""
+def _polling(node, others):
+    """Threads of QEMU that wait for descriptors, the oldest first."""
+    tasks = pathlib.Path(f"/proc/{node.process()['pid']}/task")
+    return sorted(int(task.name) for task in tasks.iterdir() if int(task.name) not in others
+                  and (task / "syscall").read_text().split()[0] in POLLS)
+
+
+def _fabric_thread(node):
+    """The thread of QEMU that serves the fabric; that of the monitor is older."""
+    others = {node.process()["pid"], *(cpu["thread-id"] for cpu in node.qmp("query-cpus-fast"))}
+    return wait_for(lambda: len(_polling(node, others)) == 2 and _polling(node, others)[-1], 10,
+                    "the threads of monitor and fabric to wait")
+
+
+@contextlib.contextmanager
+def deaf(node):
+    """Its processors go on, but the thread that lets go of others' memory stands still."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    thread = _fabric_thread(node)
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if libc.ptrace(request, thread, None, None):
+            raise OSError(ctypes.get_errno(), f"cannot halt thread {thread} of {node.name}")
+    os.waitpid(thread, WALL)
+    try:
+        yield
+    finally:
+        libc.ptrace(PTRACE_DETACH, thread, None, None)
+
+
+def waiting_reset(lab, reset, silent=halted):
+    """Words that the peers changed after a reset of node 1 that waits for them; they are SILENT."""
     victim, *others = lab.nodes
     with under_storm(lab):
-        with each(halted, others):
+        with each(silent, others):
             reset(victim)
             held = wait_for(victim.waits_for, 30, "node 1 to wait for its peers")
             same(sorted(re.findall(r"node (\d+)", held)), ["2", "3"], "who is waited for")
@@ -111,19 +149,29 @@ def waiting_reset(lab, reset):
 
 
 def careless_reset(lab):
-    """The same with nothing that waits; the peers go on when node 1 is up again."""
+    """
+    The same with nothing that waits: the peers store for a while into what the new kernel
+    has.  Its driver, which would wait for them, is loaded later.
+    """
     victim, *others = lab.nodes
+    no_drivers = victim.share / "no-drivers"
     victim.qmp("qom-set", **WAITS, value=False)
+    no_drivers.touch()
     try:
         with under_storm(lab):
-            with contextlib.ExitStack() as stack:
-                with each(halted, others):
+            with each(deaf, others), contextlib.ExitStack() as stack:
+                with each(paused, others):
                     reset_machine(victim)
                     same(victim.waits_for(), "", "who is waited for")
                     victim.wait_ready()
                     memory = stack.enter_context(memcheck(victim))
-                return words_changed(memory)
+                time.sleep(STRAY_S)
+                with each(paused, others):
+                    changed = words_changed(memory)
+            victim.drivers("load")
+            return changed
     finally:
+        no_drivers.unlink()
         victim.qmp("qom-set", **WAITS, value=True)
 
 
@@ -184,7 +232,7 @@ def rounds(count, waits):
         for k in range(count):
             pairlib.paths_are_active(lab)
             try:
-                changed = waiting_reset(lab, reset_machine) if waits else careless_reset(lab)
+                changed = waiting_reset(lab, reset_machine, deaf) if waits else careless_reset(lab)
             except (AssertionError, ui.Failure, OSError) as error:
                 broken += 1
                 print(f"reset {k + 1}: node 1 broke: {error}", flush=True)

@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 			puts("looked");
 			fflush(stdout);
 		}
-	} while (!count && !last);
+	} while (!last);
 	printf("bytes %lu changed %lu", n_chunks * CHUNK, count);
 	if (count)
 		printf(" %" PRIx64, first);
